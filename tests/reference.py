@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from itertools import product
+from itertools import pairwise, product
 
 import networkx as nx
 import torch
@@ -46,7 +46,7 @@ def walk_flow(taxonomy: Taxonomy, logits_BE: Tensor) -> Tensor:
         p = edge_probabilities(taxonomy, logits)
         rows.append(
             [
-                sum(math.prod(p[edge] for edge in zip(path, path[1:], strict=False)) for path in routes(taxonomy, node))
+                sum(math.prod(p[edge] for edge in pairwise(path)) for path in routes(taxonomy, node))
                 for node in taxonomy.nodes
             ]
         )
@@ -77,9 +77,9 @@ def sum_of_ancestors(taxonomy: Taxonomy, values_BN: Tensor) -> Tensor:
     place = {node: i for i, node in enumerate(taxonomy.nodes)}
     graph = graph_of(taxonomy)
     columns = []
-    for leaf in taxonomy.leaves:
-        above = (nx.ancestors(graph, leaf) | {leaf}) - {taxonomy.root}
-        columns.append(sum(values_BN[:, place[node]] for node in above))
+    for node in taxonomy.nodes:
+        above = (nx.ancestors(graph, node) | {node}) - {taxonomy.root}
+        columns.append(sum((values_BN[:, place[other]] for other in above), torch.zeros_like(values_BN[:, 0])))
     return torch.stack(columns, dim=1)
 
 
@@ -88,7 +88,9 @@ def ancestor_set(taxonomy: Taxonomy, node: str) -> set[str]:
     return (nx.ancestors(graph_of(taxonomy), node) | {node}) - {taxonomy.root}
 
 
-def hierarchical_loss(taxonomy: Taxonomy, node_probabilities_BN: Tensor, labels: list[str], weight: dict[str, float]) -> float:
+def hierarchical_loss(
+    taxonomy: Taxonomy, node_probabilities_BN: Tensor, labels: list[str], weight: dict[str, float]
+) -> float:
     """Mean over images of -Σ over the label's ancestors and itself of weight · log M."""
     place = {node: i for i, node in enumerate(taxonomy.nodes)}
     total = 0.0
@@ -110,7 +112,8 @@ def hops(taxonomy: Taxonomy, first: str, second: str) -> int:
     return min(
         nx.shortest_path_length(graph, above, first) + nx.shortest_path_length(graph, above, second)
         for above in taxonomy.nodes
-        if (above == first or nx.has_path(graph, above, first)) and (above == second or nx.has_path(graph, above, second))
+        if (above == first or nx.has_path(graph, above, first))
+        and (above == second or nx.has_path(graph, above, second))
     )
 
 

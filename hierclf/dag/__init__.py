@@ -1,5 +1,6 @@
 """L2: the taxonomy as tensors, and the probabilities on it as pure functions."""
 
+from hierclf.dag.distance import hop_table
 from hierclf.dag.plan import DagPlan, compile_plan
 from hierclf.dag.probabilities import (
     ancestor_sum,
@@ -19,6 +20,7 @@ __all__ = [
     "conditional_log_probs",
     "edge_log_softmax",
     "flow",
+    "hop_table",
     "membership",
     "membership_of_leaves",
     "node_log_probs",

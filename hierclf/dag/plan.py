@@ -25,6 +25,8 @@ from hierclf.taxonomy import Taxonomy
 
 # N nodes, E edges (parent -> child), L leaves, P pairs, K nodes on the longest path
 
+CPU = torch.device("cpu")
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class DagPlan:
@@ -44,7 +46,7 @@ class DagPlan:
     child_E: Tensor
     level_N: Tensor
     leaf_L: Tensor
-    device: torch.device = torch.device("cpu")
+    device: torch.device = CPU
 
     # ----------------------------------------------------------------------------------------------------- numbers
 
@@ -93,7 +95,8 @@ class DagPlan:
     @cached_property
     def group_E(self) -> Tensor:
         """The rank of each edge's parent among the internal nodes: the sibling group that the edge belongs to."""
-        return torch.unique_consecutive(self.parent_E, return_inverse=True)[1]
+        _, group_E = torch.unique_consecutive(self.parent_E, return_inverse=True)  # type: ignore[no-untyped-call]
+        return group_E
 
     @cached_property
     def num_groups(self) -> int:
@@ -165,13 +168,20 @@ class DagPlan:
         width = max(map(len, above))
         return torch.tensor([row + [-1] * (width - len(row)) for row in above], device=self.device)
 
+    @cached_property
+    def ancestor_pairs(self) -> tuple[Tensor, Tensor]:
+        """Pairs (node, ancestor or itself) without the root, as two tensors of node ids, sorted by node."""
+        node_P, place_P = (self.path_NK >= 0).nonzero(as_tuple=True)
+        return node_P, self.path_NK[node_P, place_P]
+
     def to(self, device: torch.device | str) -> DagPlan:
         """The same plan on another device; remembers what it made, so asking in every batch costs nothing."""
         device = torch.device(device)
         if device == self.device:
             return self
         if device not in self._elsewhere:
-            moved = {f.name: getattr(self, f.name).to(device) for f in fields(self) if f.name.endswith(("_E", "_N", "_L"))}
+            tensors = (f.name for f in fields(self) if f.name.endswith(("_E", "_N", "_L")))
+            moved = {name: getattr(self, name).to(device) for name in tensors}
             self._elsewhere[device] = replace(self, device=device, **moved)
         return self._elsewhere[device]
 
@@ -186,7 +196,11 @@ class DagPlan:
 
 def compile_plan(taxonomy: Taxonomy) -> DagPlan:
     """Compile a taxonomy to index tensors on the CPU. Linear in nodes and edges."""
-    edges = [(taxonomy.index(node), taxonomy.index(child)) for node in taxonomy.internal_nodes for child in taxonomy.children(node)]
+    edges = [
+        (taxonomy.index(node), taxonomy.index(child))
+        for node in taxonomy.internal_nodes
+        for child in taxonomy.children(node)
+    ]
     parent_E, child_E = torch.tensor(edges).T.contiguous()
     return DagPlan(
         taxonomy=taxonomy,

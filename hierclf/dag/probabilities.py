@@ -114,29 +114,29 @@ def conditional_log_probs(node_log_probs_BN: Tensor, plan: DagPlan) -> Tensor:
         Shape ``(B, E)``, at most 0 but for rounding; a parent of probability 0 gives 0.
     """
     parent_BE = node_log_probs_BN[:, plan.parent_E]
-    return torch.where(parent_BE.isneginf(), torch.zeros_like(parent_BE), node_log_probs_BN[:, plan.child_E] - parent_BE)
+    return torch.where(
+        parent_BE.isneginf(), torch.zeros_like(parent_BE), node_log_probs_BN[:, plan.child_E] - parent_BE
+    )
 
 
 def ancestor_sum(values_BN: Tensor, plan: DagPlan) -> Tensor:
-    """For each leaf, the sum of the values over the *set* of its ancestors and itself, the root left out.
+    """For each node, the sum of the values over the *set* of its ancestors and itself, the root left out.
 
     Args:
         values_BN: one number per node, shape ``(B, N)``; the root's column is ignored.
         plan: the compiled taxonomy.
 
     Returns:
-        Shape ``(B, L)``.
+        Shape ``(B, N)``, the root's column 0.
 
-    These are the leaf scores of the parameter-sharing softmax: Valmadre, *Hierarchical classification at multiple
-    operating points*, NeurIPS 2022, arXiv:2210.10929.
+    At the leaves these are the scores of the parameter-sharing softmax: Valmadre, *Hierarchical classification at
+    multiple operating points*, NeurIPS 2022, arXiv:2210.10929.
     """
-    if plan.is_tree:
-        return _flow(values_BN[:, 1:].T.contiguous(), plan).T[:, plan.leaf_L]
-    above_root = plan.closure_node_P != 0
-    node_P, leaf_P = plan.closure_node_P[above_root], plan.closure_leaf_P[above_root]
     rows_NB = values_BN.T.contiguous()
-    total_LB = rows_NB.new_zeros(plan.num_leaves, rows_NB.shape[1])
-    return total_LB.index_add(0, leaf_P, rows_NB.index_select(0, node_P)).T
+    if plan.is_tree:
+        return _flow(rows_NB[1:], plan).T
+    node_P, above_P = plan.ancestor_pairs
+    return torch.zeros_like(rows_NB).index_add(0, node_P, rows_NB.index_select(0, above_P)).T
 
 
 # ------------------------------------------------------------------------------------------------- node-major helpers

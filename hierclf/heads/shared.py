@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from hierclf.dag import DagPlan, ancestor_sum, membership_of_leaves
 from hierclf.heads.head import NodeMajorLinear, heads
 
-# B images, D embedding, N nodes, L leaves
+# B images, D embedding, N nodes, M nodes without the root, L leaves
 
 
 @heads.register("shared")
@@ -32,7 +32,7 @@ class SharedHead(nn.Module):
         self.linear = NodeMajorLinear(in_features, plan.num_nodes - 1, generator=generator)
 
     def forward(self, embedding_BD: Tensor) -> Tensor:
-        """Node logits without the root's, shape ``(B, N-1)``."""
+        """Node logits without the root's, shape ``(B, M)``."""
         logits_BM: Tensor = self.linear(embedding_BD)
         return logits_BM
 
@@ -42,5 +42,5 @@ class SharedHead(nn.Module):
 
     def leaf_scores(self, logits_BM: Tensor) -> Tensor:
         """Summed logits of each leaf's ancestors and itself, shape ``(B, L)``."""
-        padded_BN = nn.functional.pad(logits_BM, (1, 0))
-        return ancestor_sum(padded_BN, self.plan.to(logits_BM.device))
+        plan = self.plan.to(logits_BM.device)
+        return ancestor_sum(nn.functional.pad(logits_BM, (1, 0)), plan)[:, plan.leaf_L]

@@ -7,7 +7,6 @@ runs over the *set* of ancestors, so a node that lies on two paths counts once.
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 # B images, N nodes, K nodes on the longest path, without the root

@@ -92,7 +92,9 @@ def hxe_weights(plan: DagPlan, alpha: float) -> Tensor:
     Bertinetto et al., *Making better mistakes*, CVPR 2020, arXiv:1912.09393.
     """
     if not plan.is_tree:
-        raise ConfigError("the hierarchical cross-entropy is defined on trees; this taxonomy has a node with two parents")
+        raise ConfigError(
+            "the hierarchical cross-entropy is defined on trees; this taxonomy has a node with two parents"
+        )
     height_N = torch.zeros(plan.num_nodes, dtype=torch.float64)
     for parent, child in zip(plan.parent_E.flip(0).tolist(), plan.child_E.flip(0).tolist(), strict=True):
         height_N[parent] = max(float(height_N[parent]), float(height_N[child]) + 1)
@@ -109,7 +111,9 @@ def _by_level(level_weights: LevelWeights, depth: int) -> Tensor:
         return torch.ones(depth + 1, dtype=torch.float64)
     if isinstance(level_weights, str):
         rules = ("leaf", "uniform", "decay")
-        raise ConfigError(f"no level weights named {level_weights!r}{did_you_mean(level_weights, rules)} (known: {rules})")
+        raise ConfigError(
+            f"no level weights named {level_weights!r}{did_you_mean(level_weights, rules)} (known: {rules})"
+        )
     if not level_weights:
         raise ConfigError("level_weights is an empty list; give one weight for the gate and one per level")
     if level_weights[0] == "decay":

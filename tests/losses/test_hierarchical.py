@@ -23,9 +23,7 @@ def test_equals_the_sum_over_the_set_of_ancestors_for_labels_at_any_node(taxonom
     log_probs_BN = log_probs_for(plan, generator, len(labels), dtype)
     by_level = [0.7, 1.0, 0.5]
     factor = {taxonomy.nodes[-1]: 3.0}
-    weight = {
-        node: by_level[min(taxonomy.level(node), 2)] * factor.get(node, 1.0) for node in taxonomy.nodes
-    }
+    weight = {node: by_level[min(taxonomy.level(node), 2)] * factor.get(node, 1.0) for node in taxonomy.nodes}
     expected = reference.hierarchical_loss(taxonomy, log_probs_BN.exp().double(), labels, weight)
     got = hierarchical_loss(
         log_probs_BN, torch.arange(len(labels)), plan.path_NK, label_weights(plan, tuple(by_level), factor)

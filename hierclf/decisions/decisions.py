@@ -1,0 +1,277 @@
+"""What is decided for each image: a node, how sure, and why, in words.
+
+======================  ================================================================================================
+``known``               a leaf: one of the classes
+``ambiguous``           an internal node: one of the known classes below it, unclear which
+``novel_child``         an internal node: under it, but none of its known children (decided where nodes have gates)
+``other``               turned away at the root: none of the classes
+======================  ================================================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, overload
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from hierclf.dag import DagPlan
+from hierclf.decisions.rules import Point, likeliest_leaf, rules
+
+# B images, N nodes
+
+STATUSES = ("known", "ambiguous", "novel_child", "other")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """The decision for one image.
+
+    Args:
+        image: its path, or ``"#17"``.
+        status: one of `STATUSES`; empty when the image could not be read.
+        node: the answer; the root when the image is turned away.
+        probability: M(node), the chance that the image belongs under the node, given that it is known.
+        p_value: how ordinary the image looks among known ones; small is strange.
+        leaf: the likeliest class, whatever the answer.
+        leaf_probability: M(leaf).
+        route: names from the root to the node, along the likeliest parents.
+        reason: why, in words.
+        error: what was wrong with the image, or empty.
+    """
+
+    image: str
+    status: str
+    node: str
+    probability: float
+    p_value: float
+    leaf: str
+    leaf_probability: float
+    route: tuple[str, ...]
+    reason: str
+    error: str = ""
+
+    def to_record(self) -> dict[str, Any]:
+        """A dictionary for JSON: the route as a list, what is undefined as None."""
+        record: dict[str, Any] = {}
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if isinstance(value, tuple):
+                value = list(value)
+            elif isinstance(value, float) and not np.isfinite(value):
+                value = None
+            record[f.name] = value
+        if self.error:
+            record |= {"status": None, "node": None, "leaf": None, "route": None, "reason": None}
+        else:
+            record["error"] = None
+        return record
+
+
+class Decisions(Sequence[Decision]):
+    """The decisions for many images: a sequence of `Decision`, and one array per column.
+
+    >>> decisions = Decisions([Decision(image="a.jpg", status="known", node="7", probability=0.9, p_value=0.5, leaf="7",
+    ...                                 leaf_probability=0.9, route=("sign", "7"), reason="")])
+    >>> decisions.node, decisions.probability
+    (array(['7'], dtype=object), array([0.9]))
+    """
+
+    def __init__(self, rows: Sequence[Decision]) -> None:
+        self._rows = tuple(rows)
+
+    def _texts(self, column: str) -> npt.NDArray[np.object_]:
+        texts = np.empty(len(self._rows), dtype=object)
+        texts[:] = [getattr(row, column) for row in self._rows]
+        return texts
+
+    def _numbers(self, column: str) -> npt.NDArray[np.float64]:
+        return np.array([getattr(row, column) for row in self._rows], dtype=np.float64)
+
+    @property
+    def image(self) -> npt.NDArray[np.object_]:
+        """Path, or ``"#17"``, of each image."""
+        return self._texts("image")
+
+    @property
+    def status(self) -> npt.NDArray[np.object_]:
+        """One of `STATUSES`, empty for an image that could not be read."""
+        return self._texts("status")
+
+    @property
+    def node(self) -> npt.NDArray[np.object_]:
+        """The answer."""
+        return self._texts("node")
+
+    @property
+    def probability(self) -> npt.NDArray[np.float64]:
+        """M(node), given that the image is known."""
+        return self._numbers("probability")
+
+    @property
+    def p_value(self) -> npt.NDArray[np.float64]:
+        """The gate's p-value: small is strange."""
+        return self._numbers("p_value")
+
+    @property
+    def leaf(self) -> npt.NDArray[np.object_]:
+        """The likeliest class, whatever the answer."""
+        return self._texts("leaf")
+
+    @property
+    def leaf_probability(self) -> npt.NDArray[np.float64]:
+        """M(leaf)."""
+        return self._numbers("leaf_probability")
+
+    @property
+    def route(self) -> npt.NDArray[np.object_]:
+        """Tuples of names from the root to the node."""
+        routes = np.empty(len(self._rows), dtype=object)
+        for place, row in enumerate(self._rows):
+            routes[place] = row.route
+        return routes
+
+    @property
+    def reason(self) -> npt.NDArray[np.object_]:
+        """Why, in words."""
+        return self._texts("reason")
+
+    @property
+    def error(self) -> npt.NDArray[np.object_]:
+        """What was wrong with the image, or empty."""
+        return self._texts("error")
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """One dictionary per image, ready for JSON."""
+        return [row.to_record() for row in self._rows]
+
+    @overload
+    def __getitem__(self, index: int) -> Decision: ...
+    @overload
+    def __getitem__(self, index: slice | Sequence[int] | npt.NDArray[Any]) -> Decisions: ...
+    def __getitem__(self, index: int | slice | Sequence[int] | npt.NDArray[Any]) -> Decision | Decisions:
+        if isinstance(index, (int, np.integer)):
+            return self._rows[index]
+        return Decisions([self._rows[place] for place in np.arange(len(self._rows))[index]])
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[Decision]:
+        return iter(self._rows)
+
+    def __add__(self, other: Decisions) -> Decisions:
+        return Decisions([*self._rows, *other])
+
+    def __repr__(self) -> str:
+        counts = {status: int((self.status == status).sum()) for status in STATUSES}
+        told = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
+        return f"<Decisions on {len(self)} images: {told or 'none'}>"
+
+
+def decide(
+    images: Sequence[str],
+    node_log_probs_BN: Tensor,
+    p_value_B: Tensor,
+    plan: DagPlan,
+    *,
+    rule: str,
+    point: Point,
+    alpha: float,
+    errors: Mapping[int, str],
+) -> Decisions:
+    """Decide for a batch of images.
+
+    Args:
+        images: their names, B of them.
+        node_log_probs_BN: log M, shape ``(B, N)``, on the CPU.
+        p_value_B: the gate's p-values, shape ``(B,)``; an image is turned away when p ≤ ``alpha``.
+        plan: the compiled taxonomy, on the CPU.
+        rule: a name from `rules`.
+        point: the rule's operating point; rules without one ignore it.
+        alpha: the share of known images that may be turned away.
+        errors: what was wrong with images that could not be read, by place; their other values are ignored.
+
+    Returns:
+        One decision per image, in order.
+    """
+    away_B = p_value_B <= alpha
+    node_B = torch.where(away_B, 0, rules[rule].decide(node_log_probs_BN, plan, point))
+    leaf_B = likeliest_leaf(node_log_probs_BN, plan)
+    probs_BN = node_log_probs_BN.double().exp().clamp(max=1.0)
+    is_leaf_N = (plan.leaf_slot_N >= 0).tolist()
+    routes = _Routes(plan)
+    rows: list[Decision] = []
+    columns = zip(images, node_B.tolist(), leaf_B.tolist(), away_B.tolist(), p_value_B.tolist(), strict=True)
+    for place, (image, node, leaf, away, p_value) in enumerate(columns):
+        if place in errors:
+            rows.append(_unreadable(image, errors[place]))
+            continue
+        probability = 1.0 if node == 0 else float(probs_BN[place, node])
+        if away:
+            status, reason = "other", f"turned away at the root: p = {p_value:.3g} ≤ {alpha:.3g}"
+        elif is_leaf_N[node]:
+            status, reason = (
+                "known",
+                f"recognised as {plan.nodes[node]}: probability {probability:.2f}, p = {p_value:.3g}",
+            )
+        else:
+            status, reason = "ambiguous", _hesitation(node, probs_BN[place], plan)
+        rows.append(
+            Decision(
+                image=image,
+                status=status,
+                node=plan.nodes[node],
+                probability=probability,
+                p_value=p_value,
+                leaf=plan.nodes[leaf],
+                leaf_probability=float(probs_BN[place, leaf]),
+                route=routes.to(node, probs_BN[place]),
+                reason=reason,
+            )
+        )
+    return Decisions(rows)
+
+
+class _Routes:
+    """Names from the root to a node: one way in a tree (remembered), through the likeliest parents in a DAG."""
+
+    def __init__(self, plan: DagPlan) -> None:
+        self._plan = plan
+        self._known: dict[int, tuple[str, ...]] = {}
+
+    def to(self, node: int, probs_N: Tensor) -> tuple[str, ...]:
+        if self._plan.is_tree and node in self._known:
+            return self._known[node]
+        taxonomy = self._plan.taxonomy
+        names = [self._plan.nodes[node]]
+        while names[-1] != taxonomy.root:
+            names.append(max(taxonomy.parents(names[-1]), key=lambda parent: float(probs_N[taxonomy.index(parent)])))
+        return self._known.setdefault(node, tuple(reversed(names))) if self._plan.is_tree else tuple(reversed(names))
+
+
+def _hesitation(node: int, probs_N: Tensor, plan: DagPlan) -> str:
+    taxonomy = plan.taxonomy
+    children = sorted(taxonomy.children(plan.nodes[node]), key=lambda child: -float(probs_N[taxonomy.index(child)]))
+    shares = ", ".join(f"{child} {float(probs_N[taxonomy.index(child)]):.2f}" for child in children[:2])
+    return f"stopped at {plan.nodes[node]}: {shares}"
+
+
+def _unreadable(image: str, error: str) -> Decision:
+    nan = float("nan")
+    return Decision(
+        image=image,
+        status="",
+        node="",
+        probability=nan,
+        p_value=nan,
+        leaf="",
+        leaf_probability=nan,
+        route=(),
+        reason="",
+        error=error,
+    )
