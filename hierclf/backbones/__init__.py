@@ -11,6 +11,7 @@ from hierclf.backbones.device import choose_device
 from hierclf.backbones.embedding import embed
 from hierclf.backbones.fingerprint import fingerprint
 from hierclf.backbones.preprocessing import Preprocessing
+from hierclf.backbones.weights import load_weights, read_state_dict
 
 __all__ = [
     "Backbone",
@@ -26,4 +27,6 @@ __all__ = [
     "embed",
     "fingerprint",
     "list_backbones",
+    "load_weights",
+    "read_state_dict",
 ]

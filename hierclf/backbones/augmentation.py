@@ -62,6 +62,8 @@ def augment(
     if how == "auto":
         how = "glyphs" if preprocessing.mode == "L" else "photos"
     change = augmentations[how]
+    if len(images_BCHW) == 0:
+        return images_BCHW
     random_BK = torch.from_numpy(uniform_numbers(seed, epoch, index_B.cpu().numpy(), RANDOM_NUMBERS))
     return change(images_BCHW, random_BK.to(images_BCHW), preprocessing)
 

@@ -29,13 +29,15 @@ class Backbone(nn.Module):
     Raises:
         BackboneError: `features` cannot read images of this size, or returns no usable embedding.
 
-    The width D of the embedding is found by a dry run on two black images.
+    The width D of the embedding is found by a dry run on two black images. Weights are laid out with channels last.
     """
 
     def __init__(
         self, features: nn.Module, preprocessing: Preprocessing, *, name: str, weights: str = "random", pretrained: bool
     ) -> None:
         super().__init__()
+        if not any(parameter.ndim == 5 for parameter in features.parameters()):  # convolutions over time keep theirs
+            features = features.to(memory_format=torch.channels_last)  # on processors twice as fast
         self.features = features
         self.preprocessing = preprocessing
         self.name = name
@@ -46,6 +48,7 @@ class Backbone(nn.Module):
 
     def forward(self, images_BCHW: Tensor) -> Tensor:
         """Embeddings, shape ``(B, D)``, of preprocessed images."""
+        images_BCHW = images_BCHW.contiguous(memory_format=torch.channels_last)
         embedding: Tensor = self.features(images_BCHW).flatten(1)
         return embedding
 

@@ -48,7 +48,7 @@ def embed(
             for images_BCHW, index_B in batches:
                 if len(index_B) == 0:
                     continue
-                images_BCHW = images_BCHW.to(device, non_blocking=True, memory_format=torch.channels_last)
+                images_BCHW = images_BCHW.to(device, non_blocking=True)
                 result_nD[index_B] = backbone(images_BCHW).float().cpu()
                 if progress is not None:
                     progress(len(index_B))

@@ -69,8 +69,8 @@ class Preprocessing:
     std: tuple[float, ...] = IMAGENET_STD
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "mean", tuple(float(value) for value in self.mean))
-        object.__setattr__(self, "std", tuple(float(value) for value in self.std))
+        for values in ("mean", "std"):
+            object.__setattr__(self, values, _numbers(values, getattr(self, values)))
         for side in ("height", "width"):
             _require_pixels(side, getattr(self, side))
         _require_word("mode", self.mode, ("RGB", "L"))
@@ -122,10 +122,7 @@ class Preprocessing:
             raise ConfigError(
                 f"preprocessing has unknown settings {unknown} and lacks {missing}; known: {sorted(known)}"
             )
-        try:
-            return cls(**settings)
-        except TypeError as error:  # for instance a mean that is not a list
-            raise ConfigError(f"preprocessing has a setting of the wrong type: {error}") from error
+        return cls(**settings)
 
     def to_dict(self) -> dict[str, Any]:
         """All settings, ready for JSON."""
@@ -255,6 +252,13 @@ def _grey(images: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Brightness by ITU-R 601-2, in the fixed-point arithmetic of Pillow: uint8 ``(n, h, w, 3)`` to ``(n, h, w)``."""
     red, green, blue = (images[..., channel].astype(np.uint32) for channel in range(3))
     return ((red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16).astype(np.uint8)
+
+
+def _numbers(name: str, values: Any) -> tuple[float, ...]:
+    try:
+        return tuple(float(value) for value in values)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{name} is a list of numbers; got {values!r}") from error
 
 
 def _require_pixels(name: str, value: object) -> None:
