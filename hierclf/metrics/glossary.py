@@ -1,0 +1,156 @@
+"""Every metric of a report in plain words, in the order in which a report lists them.
+
+>>> MEASURES["severity"].title
+'Severity of mistakes'
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+
+class Measure(NamedTuple):
+    """How to show a metric and how to read it.
+
+    Args:
+        title: its name for a reader.
+        unit: a share is shown in percent.
+        words: what it says, in one sentence.
+        better: which way is better, empty when neither is.
+    """
+
+    title: str
+    unit: Literal["share", "count", "number"]
+    words: str
+    better: Literal["higher", "lower", ""] = ""
+
+
+MEASURES: dict[str, Measure] = {
+    "n_known": Measure("Known images", "count", "images whose label is a class or meta-class of the taxonomy"),
+    "n_other": Measure("Images of other", "count", "images that are none of the classes"),
+    "n_errors": Measure("Unreadable images", "count", "images left out because they could not be read"),
+    "leaf_accuracy": Measure(
+        "Accuracy", "share", "known images whose most probable class is right, the gate left aside", "higher"
+    ),
+    "level_accuracy": Measure(
+        "Accuracy per level", "share", "the same at each level of the taxonomy, the coarsest first", "higher"
+    ),
+    "level_calibration_error": Measure(
+        "Calibration error per level", "share", "how far the stated probability is from how often it is right", "lower"
+    ),
+    "level_brier": Measure("Brier score per level", "number", "squared error of the probabilities", "lower"),
+    "level_log_loss": Measure("Log-loss per level", "number", "-log of the probability given to the truth", "lower"),
+    "severity": Measure(
+        "Severity of mistakes",
+        "number",
+        "when the most probable class is wrong, how many levels up truth and answer meet, on average",
+        "lower",
+    ),
+    "hierarchical_distance_at_1": Measure(
+        "Hierarchical distance at 1", "number", "the same over all images, right ones counting 0", "lower"
+    ),
+    "hierarchical_distance_at_5": Measure(
+        "Hierarchical distance at 5", "number", "the same over the five most probable classes", "lower"
+    ),
+    "hierarchical_precision": Measure(
+        "Hierarchical precision", "share", "of the nodes on the decided routes, those that are true", "higher"
+    ),
+    "hierarchical_recall": Measure(
+        "Hierarchical recall", "share", "of the nodes on the true routes, those that were decided", "higher"
+    ),
+    "hierarchical_f1": Measure("Hierarchical F1", "share", "the harmonic mean of the two above", "higher"),
+    "hierarchical_precision_macro": Measure(
+        "Hierarchical precision per image", "share", "the mean of the images' own precision", "higher"
+    ),
+    "hierarchical_recall_macro": Measure(
+        "Hierarchical recall per image", "share", "the mean of the images' own recall", "higher"
+    ),
+    "hierarchical_f1_macro": Measure("Hierarchical F1 per image", "share", "the mean of the images' own F1", "higher"),
+    "balanced_accuracy": Measure(
+        "Balanced accuracy",
+        "share",
+        "known images decided exactly at their label, every label counting the same",
+        "higher",
+    ),
+    "balanced_distance_known": Measure(
+        "Balanced distance, known", "number", "edges between decision and label, every label counting the same", "lower"
+    ),
+    "balanced_distance_other": Measure(
+        "Balanced distance, other", "number", "edges between decision and root for images of other", "lower"
+    ),
+    "balanced_distance_mix": Measure(
+        "Balanced distance, mix", "number", "the mean of the two above (BMHD Mix)", "lower"
+    ),
+    "average_precision_information": Measure(
+        "AP (information)", "share", "precision in bits averaged over how much is said", "higher"
+    ),
+    "average_correct_information": Measure(
+        "AC (information)", "share", "share of correct answers averaged over how much is said", "higher"
+    ),
+    "recall_at_90_correct": Measure(
+        "Detail at 90 % correct",
+        "share",
+        "how much of the label can be said when 90 % of the answers must be right",
+        "higher",
+    ),
+    "recall_at_95_correct": Measure(
+        "Detail at 95 % correct", "share", "the same when 95 % of the answers must be right", "higher"
+    ),
+    "hierarchical_aurc": Measure(
+        "Area under risk-coverage", "number", "wrong answers averaged over how much is said", "lower"
+    ),
+    "coverage": Measure(
+        "Coverage", "share", "how much the decisions about known images say: a class 1, turned away 0", "higher"
+    ),
+    "risk": Measure("Risk", "share", "known images whose decision is off the true route", "lower"),
+    "correct_or_ancestor": Measure(
+        "Never off the route",
+        "share",
+        "known images decided at their label, above or below it, or turned away",
+        "higher",
+    ),
+    "correct_when_accepted": Measure(
+        "Right or above, when accepted", "share", "the same, of the known images that passed the gate", "higher"
+    ),
+    "known_rejected": Measure("Known turned away", "share", "known images that the gate took for other", "lower"),
+    "known_rejected_standard_error": Measure(
+        "its standard error", "share", "how far chance moves the share above if the promise holds"
+    ),
+    "alpha": Measure("Promised at most", "share", "the share of known images that may be turned away"),
+    "unknown_accepted": Measure("Other accepted", "share", "images of other that passed the gate", "lower"),
+    "unknown_accepted_at_95_known": Measure(
+        "Other accepted at 95 % known",
+        "share",
+        "the same with the threshold at which 95 % of these known pass",
+        "lower",
+    ),
+    "known_rejected_at_95_unknown": Measure(
+        "Known turned away at 95 % other",
+        "share",
+        "with the threshold at which 95 % of the other are turned away",
+        "lower",
+    ),
+    "auroc_other": Measure(
+        "AUROC", "share", "chance that an image of other looks less known than a known one; 50 % is guessing", "higher"
+    ),
+    "aupr_other": Measure("AUPR, other", "share", "average precision at finding the images of other", "higher"),
+    "aupr_known": Measure("AUPR, known", "share", "average precision at finding the known images", "higher"),
+    "oscr": Measure(
+        "OSCR",
+        "share",
+        "chance that a known image is classified rightly and looks more known than one of other",
+        "higher",
+    ),
+    "ccr_at_fpr_0.001": Measure(
+        "Right at 0.1 % other accepted",
+        "share",
+        "known images accepted and classified rightly at that threshold",
+        "higher",
+    ),
+    "ccr_at_fpr_0.01": Measure(
+        "Right at 1 % other accepted", "share", "the same with 1 % of the other accepted", "higher"
+    ),
+    "ccr_at_fpr_0.1": Measure(
+        "Right at 10 % other accepted", "share", "the same with 10 % of the other accepted", "higher"
+    ),
+}

@@ -1,0 +1,181 @@
+"""Every number of a report at once: what a model decided about a set of images, against the truth.
+
+A model and its baseline go through the same function, so their columns can be compared. Three kinds of numbers stand
+beside each other: how good the classifier is with the gate left aside (the best leaf), how good the decisions are (the
+gate and early stops included), and how well the score tells known from other at any threshold.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from hierclf.metrics.ancestry import Ancestry, Bools, Floats, Ints, lowest_common_ancestor
+from hierclf.metrics.distance import balanced_accuracy, balanced_distance, mix
+from hierclf.metrics.hierarchical import hierarchical_scores
+from hierclf.metrics.information import area, information_scores, operating_curve
+from hierclf.metrics.levels import level_scores
+from hierclf.metrics.open_set import (
+    Curve,
+    aupr_known,
+    aupr_other,
+    auroc,
+    correct_at_unknown_accepted,
+    known_rejected_at_unknown,
+    oscr_curve,
+    roc_curve,
+    unknown_accepted_at_known,
+)
+from hierclf.metrics.selective import coverage, hierarchical_aurc, risk
+from hierclf.metrics.severity import hierarchical_distance, mistake_severity
+
+# B images, N nodes, L leaves, K known images, U images of other
+
+Metric: TypeAlias = float | int | list[float | None] | None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Outcome:
+    """What a model said about images whose truth is known; unreadable images are left out beforehand.
+
+    Args:
+        truth_B: node ids, -1 for images of other.
+        node_log_probs_BN: log memberships given that the image is known.
+        unknown_score_B: grows with unknown-ness.
+        decided_B: the decided node's id; the root where the image was turned away.
+        accepted_B: whether the gate let the image pass.
+    """
+
+    truth_B: Ints
+    node_log_probs_BN: Floats
+    unknown_score_B: Floats
+    decided_B: Ints
+    accepted_B: Bools
+
+    @property
+    def known_B(self) -> Bools:
+        """Which images are of the taxonomy."""
+        return self.truth_B >= 0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Summary:
+    """All metrics by name, undefined ones None, and the curves that some of them summarise.
+
+    Args:
+        metrics: see `MEASURES` for each name in plain words.
+        curves: ``"roc"`` share of known (x) and of other (y) turned away; ``"oscr"`` share of other accepted (x), of
+            known accepted and classified rightly (y); ``"operating"`` coverage (x), share correct (y).
+    """
+
+    metrics: dict[str, Metric]
+    curves: dict[str, Curve]
+
+
+def summarise(outcome: Outcome, ancestry: Ancestry) -> Summary:
+    """Compute every metric; see `MEASURES` for what each one says."""
+    known_B = outcome.known_B
+    truth_K = outcome.truth_B[known_B]
+    log_probs_KN = outcome.node_log_probs_BN[known_B]
+    known_K, other_U = outcome.unknown_score_B[known_B], outcome.unknown_score_B[~known_B]
+    leaf_K = ancestry.leaf_L[log_probs_KN[:, ancestry.leaf_L].argmax(axis=1)]
+    right_K = lowest_common_ancestor(leaf_K, truth_K, ancestry) == truth_K
+    at_leaf_K = ancestry.height_N[truth_K] == 0
+    operating = operating_curve(log_probs_KN, truth_K, ancestry)
+    curves = {
+        "roc": roc_curve(known_K, other_U),
+        "oscr": oscr_curve(known_K, right_K, other_U),
+        "operating": Curve(operating.coverage_T, operating.correct_T),
+    }
+    measured: Mapping[str, float | int | list[float]] = {
+        "n_known": len(truth_K),
+        "n_other": len(other_U),
+        "leaf_accuracy": mean(right_K[at_leaf_K]),
+        **_per_level(log_probs_KN, truth_K, ancestry),
+        "severity": mistake_severity(leaf_K[~right_K], truth_K[~right_K], ancestry),
+        **_best_guesses(log_probs_KN[at_leaf_K], truth_K[at_leaf_K], ancestry),
+        **_decisions(outcome, ancestry),
+        "average_precision_information": operating.average_precision,
+        "average_correct_information": operating.average_correct,
+        "recall_at_90_correct": operating.recall_at_correct(0.90),
+        "recall_at_95_correct": operating.recall_at_correct(0.95),
+        "hierarchical_aurc": hierarchical_aurc(operating),
+        "auroc_other": auroc(known_K, other_U),
+        "aupr_other": aupr_other(known_K, other_U) if len(known_K) else math.nan,
+        "aupr_known": aupr_known(known_K, other_U) if len(other_U) else math.nan,
+        "unknown_accepted_at_95_known": unknown_accepted_at_known(known_K, other_U, keep=0.95),
+        "known_rejected_at_95_unknown": known_rejected_at_unknown(known_K, other_U, reject=0.95),
+        "oscr": area(*curves["oscr"]),
+        **{
+            f"ccr_at_fpr_{share}": correct_at_unknown_accepted(known_K, right_K, other_U, share=share)
+            for share in (0.001, 0.01, 0.1)
+        },
+    }
+    return Summary(metrics={name: defined(value) for name, value in measured.items()}, curves=curves)
+
+
+def mean(values: Bools | Floats) -> float:
+    """The mean, NaN of nothing."""
+    return float(values.mean()) if len(values) else math.nan
+
+
+def defined(value: float | int | list[float]) -> Metric:
+    """The number, or None where it is undefined (NaN or infinite), also within a list."""
+    if isinstance(value, list):
+        return [number if math.isfinite(number) else None for number in value]
+    return value if math.isfinite(value) else None
+
+
+def _per_level(log_probs_KN: Floats, truth_K: Ints, ancestry: Ancestry) -> dict[str, list[float]]:
+    levels = [level_scores(log_probs_KN, truth_K, ancestry, level=level) for level in range(1, ancestry.depth + 1)]
+    return {
+        "level_accuracy": [level.accuracy for level in levels],
+        "level_calibration_error": [level.expected_calibration_error for level in levels],
+        "level_brier": [level.brier for level in levels],
+        "level_log_loss": [level.log_loss for level in levels],
+    }
+
+
+def _best_guesses(log_probs_KN: Floats, truth_K: Ints, ancestry: Ancestry) -> dict[str, float]:
+    leaf_log_probs_KL = log_probs_KN[:, ancestry.leaf_L]
+    best = min(5, len(ancestry.leaf_L))
+    some_KC = np.argpartition(-leaf_log_probs_KL, best - 1, axis=1)[:, :best]
+    order_KC = np.argsort(-np.take_along_axis(leaf_log_probs_KL, some_KC, axis=1), axis=1, kind="stable")
+    ranked_KC = ancestry.leaf_L[np.take_along_axis(some_KC, order_KC, axis=1)]
+    return {
+        "hierarchical_distance_at_1": hierarchical_distance(ranked_KC[:, :1], truth_K, ancestry),
+        "hierarchical_distance_at_5": hierarchical_distance(ranked_KC, truth_K, ancestry),
+    }
+
+
+def _decisions(outcome: Outcome, ancestry: Ancestry) -> dict[str, float]:
+    known_B = outcome.known_B
+    truth_K, decided_K, accepted_K = outcome.truth_B[known_B], outcome.decided_B[known_B], outcome.accepted_B[known_B]
+    decided_U = outcome.decided_B[~known_B]
+    micro = hierarchical_scores(decided_K, truth_K, ancestry)
+    macro = hierarchical_scores(decided_K, truth_K, ancestry, average="macro")
+    distance_known = balanced_distance(decided_K, truth_K, ancestry)
+    distance_other = balanced_distance(decided_U, np.zeros_like(decided_U), ancestry)
+    correct_K = information_scores(decided_K, truth_K, ancestry).correct_B
+    return {
+        "hierarchical_precision": micro.precision,
+        "hierarchical_recall": micro.recall,
+        "hierarchical_f1": micro.f1,
+        "hierarchical_precision_macro": macro.precision,
+        "hierarchical_recall_macro": macro.recall,
+        "hierarchical_f1_macro": macro.f1,
+        "balanced_accuracy": balanced_accuracy(decided_K, truth_K),
+        "balanced_distance_known": distance_known,
+        "balanced_distance_other": distance_other,
+        "balanced_distance_mix": mix(distance_known, distance_other),
+        "coverage": mean(coverage(decided_K, ancestry)),
+        "risk": risk(decided_K, truth_K, ancestry),
+        "correct_or_ancestor": mean(correct_K),
+        "correct_when_accepted": mean(correct_K[accepted_K]),
+        "known_rejected": mean(~accepted_K),
+        "unknown_accepted": mean(outcome.accepted_B[~known_B]),
+    }

@@ -1,0 +1,111 @@
+"""Evaluations of random models and of one worked by hand."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from hierclf.dag import compile_plan, membership_of_leaves
+from hierclf.decisions import Decision, Decisions, decide
+from tests.conftest import TWO_LEVEL
+
+
+def build_case(taxonomy, *, known=80, other=40, unreadable=(), seed=0, alpha=0.1):
+    """What a random model saw and decided; labels at any node, other last."""
+    random = np.random.default_rng(seed)
+    plan = compile_plan(taxonomy)
+    count = known + other
+    leaf_probs = random.dirichlet(np.full(plan.num_leaves, 0.4), size=count) + 1e-9
+    leaf_probs /= leaf_probs.sum(axis=1, keepdims=True)
+    labels = np.append(random.integers(1, plan.num_nodes, known), np.full(other, -1))
+    score = random.normal(np.where(labels < 0, 1.5, 0), 1)
+    threshold = float(np.quantile(score[:known], 1 - alpha)) if known else 0.0
+    reading = SimpleNamespace(
+        names=tuple(f"{place}.png" for place in range(count)),
+        node_log_probs_BN=membership_of_leaves(torch.from_numpy(leaf_probs).log(), plan),
+        unknown_score_B=torch.from_numpy(score),
+        errors=dict.fromkeys(unreadable, "broken"),
+    )
+    p_value = torch.where(reading.unknown_score_B > threshold, 0.0, 1.0)
+    decisions = decide(
+        reading.names,
+        reading.node_log_probs_BN,
+        p_value,
+        plan,
+        rule="threshold",
+        point=0.6,
+        alpha=alpha,
+        errors=reading.errors,
+    )
+    return SimpleNamespace(
+        taxonomy=taxonomy,
+        plan=plan,
+        labels=labels,
+        reading=reading,
+        decisions=decisions,
+        threshold=threshold,
+        alpha=alpha,
+        leaf_probs=leaf_probs,
+    )
+
+
+@pytest.fixture
+def case(taxonomy):
+    return build_case(taxonomy)
+
+
+HAND = (  # truth, likeliest leaf, its probability, status, decided node, unknown score
+    ("0", "0", 0.9, "known", "0", 0.1),
+    ("0", "1", 0.8, "known", "1", 0.2),  # a mistake within digits
+    ("1", "1", 0.6, "ambiguous", "digit", 0.3),  # backed off, rightly
+    ("a", "dot", 0.9, "known", "dot", 0.2),  # a mistake across the root
+    ("b", "b", 0.9, "other", "character", 0.9),  # turned away
+    ("digit", "2", 0.7, "known", "2", 0.1),  # more than the label says
+    ("other", "a", 0.7, "known", "a", 0.4),  # slipped through
+    ("other", "a", 0.5, "other", "character", 0.8),
+    ("0", "0", 0.9, "", "", 0.0),  # unreadable
+)
+
+
+@pytest.fixture
+def by_hand():
+    """Nine images of digits, letters and a dot, decided by hand."""
+    taxonomy, plan = TWO_LEVEL, compile_plan(TWO_LEVEL)
+    rows, leaf_probs = [], np.zeros((len(HAND), plan.num_leaves))
+    for place, (_, leaf, probability, status, node, _) in enumerate(HAND):
+        leaf_probs[place] = (1 - probability) / (plan.num_leaves - 1)
+        leaf_probs[place, taxonomy.leaves.index(leaf)] = probability
+        rows.append(
+            Decision(
+                image=f"{place}.png",
+                status=status,
+                node=node,
+                probability=probability,
+                p_value=0.5,
+                leaf=leaf,
+                leaf_probability=probability,
+                route=(),
+                reason=f"reason {place}",
+                error="" if status else "broken",
+            )
+        )
+    labels = [-1 if truth == "other" else taxonomy.index(truth) for truth, *_ in HAND]
+    reading = SimpleNamespace(
+        names=tuple(row.image for row in rows),
+        node_log_probs_BN=membership_of_leaves(torch.from_numpy(leaf_probs).log(), plan),
+        unknown_score_B=torch.tensor([score for *_, score in HAND]),
+        errors={len(HAND) - 1: "broken"},
+    )
+    return SimpleNamespace(
+        taxonomy=taxonomy,
+        plan=plan,
+        labels=labels,
+        reading=reading,
+        decisions=Decisions(rows),
+        threshold=0.5,
+        alpha=0.05,
+        leaf_probs=leaf_probs,
+    )
