@@ -1,0 +1,262 @@
+"""What stands in a report: an evaluation and the facts of its run, turned into what the page shows.
+
+Every section is optional. A section without anything to show becomes a sentence that says why, never an empty chart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hierclf.errors import HierclfError
+from hierclf.report.confusion import Confusion, HeatMap, family_order, heat_map, top_confusions
+from hierclf.report.context import RunContext
+from hierclf.report.figures import curve_charts, training_charts
+from hierclf.report.histogram import Histogram, gate_histogram
+from hierclf.report.lines import LineChart
+from hierclf.report.measures import (
+    RECOGNISING,
+    REJECTING,
+    MeasureRow,
+    further_rows,
+    measure_rows,
+)
+from hierclf.report.numbers import defined, percent, percent_within, plural
+from hierclf.report.thumbnails import data_uri
+from hierclf.report.tree import Tree, taxonomy_tree
+from hierclf.taxonomy import Taxonomy
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from hierclf.evaluation import Mistake, Promise, Report
+
+MOST_SKIPPED = 100
+"""Skipped files that a report lists by name; the rest are counted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """One of the numbers at the top: the number, what it is, and what to make of it."""
+
+    label: str
+    value: str
+    remark: str
+    verdict: str = ""  # "kept" | "broken" | ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromiseRow:
+    """One promise with its measurement; places along the track are percentages of its width."""
+
+    name: str
+    promised: str
+    measured: str
+    images: int
+    kept: bool
+    promised_at: float
+    measured_at: float
+    low_at: float
+    high_at: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """A mistake with its thumbnail, or with the reason why there is none."""
+
+    source: str
+    missing: str
+    mistake: Mistake
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sections:
+    """All that the page shows, ready to print."""
+
+    evaluated: bool
+    lead: tuple[str, ...]
+    cards: tuple[Card, ...]
+    promises: tuple[PromiseRow, ...]
+    tables: tuple[tuple[str, tuple[MeasureRow, ...]], ...]
+    further: tuple[MeasureRow, ...]
+    baseline: bool
+    tree: Tree | None
+    gate: Histogram | None
+    curves: tuple[LineChart, ...]
+    training: tuple[LineChart, ...]
+    heat_map: HeatMap | None
+    confusions: tuple[Confusion, ...]
+    num_leaves: int
+    tested_leaves: bool
+    pictures: tuple[Picture, ...]
+    notes: tuple[str, ...]
+    counts: tuple[tuple[str, int, float], ...]
+    skipped: tuple[tuple[str, str], ...]
+    more_skipped: int
+    made: tuple[tuple[str, str], ...]
+
+
+def sections(
+    report: Report | None, context: RunContext, images: Callable[[int], Image.Image] | None = None
+) -> Sections:
+    """Turn an evaluation and the facts of its run into what the page shows.
+
+    Args:
+        report: the evaluation, or None right after training.
+        context: facts of the run.
+        images: gives the image that a mistake's ``index`` stands for; None shows mistakes without pictures.
+    """
+    metrics: Mapping[str, Any] = report.metrics if report is not None else context.metrics
+    baseline = report.baseline if report is not None else None
+    taxonomy = report.taxonomy if report is not None else context.taxonomy
+    confusion = np.asarray(report.confusion) if report is not None else np.zeros((0, 2), dtype=np.int64)
+    leaves = taxonomy.leaves if taxonomy is not None else ()
+    known, other, threshold = (
+        (report.known_scores, report.other_scores, report.threshold)
+        if report is not None
+        else (context.known_scores, context.other_scores, context.threshold)
+    )
+    alpha = report.alpha if report is not None else context.alpha
+    return Sections(
+        evaluated=report is not None,
+        lead=_lead(metrics, taxonomy, context, evaluated=report is not None),
+        cards=_cards(metrics, alpha, _stops_early(confusion), evaluated=report is not None) if metrics else (),
+        promises=tuple(_promise_row(promise) for promise in report.promises) if report is not None else (),
+        tables=_tables(metrics, baseline),
+        further=further_rows(metrics, baseline),
+        baseline=baseline is not None,
+        tree=taxonomy_tree(taxonomy, report.nodes if report is not None else (), context.counts)
+        if taxonomy is not None
+        else None,
+        gate=gate_histogram(known, other, defined(threshold)),
+        curves=curve_charts(report.curves, metrics) if report is not None else (),
+        training=training_charts(context.history),
+        heat_map=heat_map(confusion, leaves, family_order(taxonomy))
+        if taxonomy is not None and len(confusion)
+        else None,
+        confusions=top_confusions(confusion, leaves, 12 if len(leaves) <= 60 else 40) if len(confusion) else (),
+        num_leaves=len(leaves),
+        tested_leaves=bool(confusion.sum()),
+        pictures=tuple(_picture(mistake, images) for mistake in report.mistakes) if report is not None else (),
+        notes=(*context.assumptions, *(report.notes if report is not None else ())),
+        counts=_counts(context.counts),
+        skipped=tuple(context.skipped[:MOST_SKIPPED]),
+        more_skipped=max(len(context.skipped) - MOST_SKIPPED, 0),
+        made=tuple(context.made.items()),
+    )
+
+
+def _lead(
+    metrics: Mapping[str, Any], taxonomy: Taxonomy | None, context: RunContext, *, evaluated: bool
+) -> tuple[str, ...]:
+    sentences = []
+    if taxonomy is not None:
+        groups = len(taxonomy.internal_nodes) - 1
+        under = f" under {plural(groups, 'meta-class', 'meta-classes')}" if groups else ""
+        sentences.append(
+            f"This model recognises {plural(len(taxonomy.leaves), 'class', 'classes')}{under}"
+            " and says “other” when an image shows none of them."
+        )
+    known, other = defined(metrics.get("n_known")), defined(metrics.get("n_other"))
+    if evaluated and known is not None:
+        sentences.append(
+            f"It was tested on {plural(round(known), 'image')} of known classes"
+            + (f" and {plural(round(other), 'image')} of other." if other else "; no images of other were given.")
+        )
+    elif not evaluated:
+        trained = sum(context.counts.values())
+        sentences.append(
+            (f"It learned from {plural(trained, 'image')}; " if trained else "")
+            + "what follows was measured on images set aside during training. An evaluation on new images comes next."
+        )
+    return tuple(sentence[0].upper() + sentence[1:] for sentence in sentences)
+
+
+def _cards(
+    metrics: Mapping[str, Any], alpha: float | None, stops: float | None, *, evaluated: bool
+) -> tuple[Card, ...]:
+    accepted, rejected = defined(metrics.get("unknown_accepted")), defined(metrics.get("known_rejected"))
+    error, alpha = defined(metrics.get("known_rejected_standard_error")), defined(alpha)
+    kept = None if rejected is None or alpha is None or not evaluated else rejected <= alpha + 2 * (error or 0.0)
+    promise = "nothing was promised" if alpha is None else f"promised: at most {percent(alpha)}"
+    return (
+        Card(
+            label="Right class",
+            value=percent(metrics.get("leaf_accuracy")),
+            remark="of the known images, when it must name a class",
+        ),
+        Card(
+            label="Other noticed",
+            value=percent(None if accepted is None else 1 - accepted),
+            remark="not measured: no images of other were given"
+            if accepted is None
+            else "of these other images; for other kinds nobody can promise a number",
+        ),
+        Card(
+            label="Known turned away",
+            value=percent_within(rejected, error),
+            remark=promise if kept is None else f"{promise}; {'kept' if kept else 'not kept on these images'}",
+            verdict="" if kept is None else ("kept" if kept else "broken"),
+        ),
+        Card(
+            label="Stops early",
+            value=percent(stops),
+            remark="of the known images are answered with a meta-class because the class is unsure"
+            if stops is not None
+            else "not measured",
+        ),
+    )
+
+
+def _stops_early(confusion: np.ndarray) -> float | None:
+    total = int(confusion.sum())
+    return float(confusion[:, -2].sum() / total) if total else None
+
+
+def _promise_row(promise: Promise) -> PromiseRow:
+    error = defined(promise.standard_error) or 0.0
+    measured = defined(promise.measured)
+    centre = measured or 0.0
+    longest = max(2 * promise.promised, (centre + 2 * error) * 1.15, 1e-9)
+
+    def at(share: float) -> float:
+        return round(100 * min(max(share / longest, 0.0), 1.0), 2)
+
+    return PromiseRow(
+        name=promise.name,
+        promised=percent(promise.promised),
+        measured=percent_within(measured, promise.standard_error),
+        images=promise.images,
+        kept=promise.kept,
+        promised_at=at(promise.promised),
+        measured_at=at(centre),
+        low_at=at(centre - 2 * error),
+        high_at=at(centre + 2 * error),
+    )
+
+
+def _tables(
+    metrics: Mapping[str, Any], baseline: Mapping[str, Any] | None
+) -> tuple[tuple[str, tuple[MeasureRow, ...]], ...]:
+    tables = (
+        ("Recognising", measure_rows(RECOGNISING, metrics, baseline)),
+        ("Turning away", measure_rows(REJECTING, metrics, baseline)),
+    )
+    return tuple((name, rows) for name, rows in tables if rows)
+
+
+def _picture(mistake: Mistake, images: Callable[[int], Image.Image] | None) -> Picture:
+    if images is None:
+        return Picture(source="", missing="no picture", mistake=mistake)
+    try:
+        return Picture(source=data_uri(images(mistake.index)), missing="", mistake=mistake)
+    except (HierclfError, OSError, ValueError, SyntaxError) as error:  # Pillow raises SyntaxError for broken PNGs
+        return Picture(source="", missing=f"cannot be shown: {error}", mistake=mistake)
+
+
+def _counts(counts: Mapping[str, int]) -> tuple[tuple[str, int, float], ...]:
+    largest = max((*counts.values(), 1))
+    return tuple((name, number, round(100 * number / largest, 1)) for name, number in counts.items())
