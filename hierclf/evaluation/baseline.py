@@ -50,7 +50,7 @@ def flat_baseline(
     leaf_B = np.asarray(plan.leaf_L)[probs_BL.argmax(axis=1)]
     outcome = Outcome(
         truth_B=labels_n[read_n],
-        node_log_probs_BN=membership_of_leaves(torch.from_numpy(probs_BL).log(), plan).numpy(),
+        node_log_probs_BN=membership_of_leaves(torch.from_numpy(probs_BL).log(), plan).contiguous().numpy(),
         unknown_score_B=score_B,
         decided_B=np.where(accepted_B, leaf_B, 0),
         accepted_B=accepted_B,

@@ -61,7 +61,7 @@ def evaluate_reading(
     status_B = status_n[place_B]
     outcome = Outcome(
         truth_B=labels_n[place_B],
-        node_log_probs_BN=np.asarray(reading.node_log_probs_BN, dtype=np.float64)[place_B],
+        node_log_probs_BN=np.ascontiguousarray(reading.node_log_probs_BN, dtype=np.float64)[place_B],
         unknown_score_B=np.asarray(reading.unknown_score_B, dtype=np.float64)[place_B],
         decided_B=_decided_nodes(decisions, status_B, place_B, taxonomy),
         accepted_B=status_B != "other",

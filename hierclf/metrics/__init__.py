@@ -31,6 +31,7 @@ from hierclf.metrics.open_set import (
     roc_curve,
     unknown_accepted_at_known,
 )
+from hierclf.metrics.ranking import best_leaves
 from hierclf.metrics.selective import coverage, hierarchical_aurc, risk
 from hierclf.metrics.severity import hierarchical_distance, mistake_severity, severity
 from hierclf.metrics.summary import Metric, Outcome, Summary, summarise
@@ -52,6 +53,7 @@ __all__ = [
     "auroc",
     "balanced_accuracy",
     "balanced_distance",
+    "best_leaves",
     "closest_known_ancestor",
     "correct_at_unknown_accepted",
     "coverage",

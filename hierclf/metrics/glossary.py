@@ -141,16 +141,13 @@ MEASURES: dict[str, Measure] = {
         "chance that a known image is classified rightly and looks more known than one of other",
         "higher",
     ),
-    "ccr_at_fpr_0.001": Measure(
-        "Right at 0.1 % other accepted",
-        "share",
-        "known images accepted and classified rightly at that threshold",
-        "higher",
-    ),
-    "ccr_at_fpr_0.01": Measure(
-        "Right at 1 % other accepted", "share", "the same with 1 % of the other accepted", "higher"
-    ),
-    "ccr_at_fpr_0.1": Measure(
-        "Right at 10 % other accepted", "share", "the same with 10 % of the other accepted", "higher"
-    ),
+    **{
+        f"ccr_at_fpr_{share}": Measure(
+            f"Right at {100 * share:g} % other accepted",
+            "share",
+            f"known images accepted and classified rightly where {100 * share:g} % of the other are accepted",
+            "higher",
+        )
+        for share in (0.001, 0.01, 0.1)
+    },
 }

@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from hierclf.errors import DataError
 from hierclf.metrics.ancestry import Ancestry, Bools, Floats, Ints, lowest_common_ancestor, node_ids
+from hierclf.metrics.ranking import best_leaves
 
 # B images, N nodes, L leaves, K ancestors, J entries on all images' ways up, T thresholds
 
@@ -149,10 +150,7 @@ def ways_up(node_log_probs_BN: npt.ArrayLike, ancestry: Ancestry) -> tuple[Ints,
         DataError: the array is not ``(B, N)``, or holds NaN.
     """
     log_probs_BN = np.asarray(node_log_probs_BN, dtype=np.float64)
-    if log_probs_BN.ndim != 2 or log_probs_BN.shape[1] != ancestry.num_nodes:
-        raise DataError(f"expected log-probabilities of shape (B, {ancestry.num_nodes}), got {log_probs_BN.shape}")
-    best_B = ancestry.leaf_L[log_probs_BN[:, ancestry.leaf_L].argmax(axis=1)]
-    above_BK = ancestry.ancestor_NK[best_B]
+    above_BK = ancestry.ancestor_NK[best_leaves(log_probs_BN, ancestry)[:, 0]]
     value_BK = np.take_along_axis(log_probs_BN, np.maximum(above_BK, 0), axis=1)
     if np.isnan(value_BK).any():
         raise DataError(f"image {int(np.isnan(value_BK).any(axis=1).argmax())} has NaN among its log-probabilities")

@@ -37,7 +37,7 @@ class Curve(NamedTuple):
 
 def auroc(known_K: npt.ArrayLike, other_U: npt.ArrayLike) -> float:
     """The chance that an image of other scores above a known one, ties counting half; NaN when either is missing."""
-    known_K, other_U = scores(known_K), scores(other_U)
+    known_K, other_U = _scores(known_K), _scores(other_U)
     if len(known_K) == 0 or len(other_U) == 0:
         return float("nan")
     ordered_K = np.sort(known_K)
@@ -51,12 +51,12 @@ def aupr_other(known_K: npt.ArrayLike, other_U: npt.ArrayLike) -> float:
 
     AP = Σ_t (R_t − R_{t−1})·P_t over the distinct scores from the largest on, without interpolation.
     """
-    return _average_precision(scores(other_U), scores(known_K))
+    return _average_precision(_scores(other_U), _scores(known_K))
 
 
 def aupr_known(known_K: npt.ArrayLike, other_U: npt.ArrayLike) -> float:
     """Average precision at finding the known images, from the smallest score on; NaN when there is none of them."""
-    return _average_precision(-scores(known_K), -scores(other_U))
+    return _average_precision(-_scores(known_K), -_scores(other_U))
 
 
 def roc_curve(known_K: npt.ArrayLike, other_U: npt.ArrayLike) -> Curve:
@@ -64,7 +64,7 @@ def roc_curve(known_K: npt.ArrayLike, other_U: npt.ArrayLike) -> Curve:
 
     The area below is `auroc`. Empty when either is missing.
     """
-    known_accepted_T, other_accepted_T = _accepted(scores(known_K), scores(other_U))
+    known_accepted_T, other_accepted_T = _accepted(_scores(known_K), _scores(other_U))
     return Curve(1 - known_accepted_T, 1 - other_accepted_T)
 
 
@@ -73,7 +73,7 @@ def unknown_accepted_at_known(known_K: npt.ArrayLike, other_U: npt.ArrayLike, *,
 
     The threshold is the ⌈keep·K⌉-th smallest known score. NaN when either kind is missing.
     """
-    known_K, other_U = scores(known_K), scores(other_U)
+    known_K, other_U = _scores(known_K), _scores(other_U)
     _require_share(keep, "keep")
     if len(known_K) == 0 or len(other_U) == 0:
         return float("nan")
@@ -86,7 +86,7 @@ def known_rejected_at_unknown(known_K: npt.ArrayLike, other_U: npt.ArrayLike, *,
 
     That threshold lies just below the ⌈reject·U⌉-th largest score of other. NaN when either kind is missing.
     """
-    known_K, other_U = scores(known_K), scores(other_U)
+    known_K, other_U = _scores(known_K), _scores(other_U)
     _require_share(reject, "reject")
     if len(known_K) == 0 or len(other_U) == 0:
         return float("nan")
@@ -105,7 +105,7 @@ def correct_at_unknown_accepted(
 
     Dhamija, Günther and Boult, *Reducing Network Agnostophobia*, NeurIPS 2018, arXiv:1811.04110.
     """
-    known_K, other_U = scores(known_K), scores(other_U)
+    known_K, other_U = _scores(known_K), _scores(other_U)
     right_K = _rights(right_K, known_K)
     _require_share(share, "share")
     passing = math.floor(share * len(other_U) + ROUNDING)
@@ -126,7 +126,7 @@ def oscr_curve(known_K: npt.ArrayLike, right_K: npt.ArrayLike, other_U: npt.Arra
         right_K: whether the classifier alone is right about each of them, bool of shape ``(K,)``.
         other_U: scores of the images of other, shape ``(U,)``.
     """
-    known_K, other_U = scores(known_K), scores(other_U)
+    known_K, other_U = _scores(known_K), _scores(other_U)
     right_K = _rights(right_K, known_K)
     _, other_accepted_T = _accepted(known_K, other_U)
     if len(other_accepted_T) == 0:
@@ -164,7 +164,7 @@ def known_novel_curve(
     Lee, Lee, Min, Zhang, Shin and Lee, *Hierarchical Novelty Detection for Visual Object Recognition*, CVPR 2018,
     arXiv:1804.00722.
     """
-    known_K, novel_U = scores(known_margin_K), scores(novel_margin_U)
+    known_K, novel_U = _scores(known_margin_K), _scores(novel_margin_U)
     known_right_K, novel_right_U = _rights(known_right_K, known_K), _rights(novel_right_U, novel_U)
     if len(known_K) == 0 or len(novel_U) == 0:
         return Curve(np.empty(0), np.empty(0))
@@ -197,7 +197,10 @@ def novel_accuracy_at_known(curve: Curve, *, accuracy: float = 0.5) -> float:
     return float(y_T[last] + max(along, 0.0) * (y_T[last + 1] - y_T[last]))
 
 
-def scores(values: npt.ArrayLike) -> Floats:
+# ------------------------------------------------------------------------------------------------------------ helpers
+
+
+def _scores(values: npt.ArrayLike) -> Floats:
     """Scores as float64 of shape ``(n,)``; infinite ones are welcome.
 
     Raises:
@@ -209,9 +212,6 @@ def scores(values: npt.ArrayLike) -> Floats:
     if np.isnan(values_n).any():
         raise DataError(f"score {int(np.isnan(values_n).argmax())} is NaN; leave out images that have no score")
     return values_n
-
-
-# ------------------------------------------------------------------------------------------------------------ helpers
 
 
 def _accepted(known_K: Floats, other_U: Floats) -> tuple[Floats, Floats]:

@@ -30,10 +30,11 @@ from hierclf.metrics.open_set import (
     roc_curve,
     unknown_accepted_at_known,
 )
+from hierclf.metrics.ranking import best_leaves
 from hierclf.metrics.selective import coverage, hierarchical_aurc, risk
 from hierclf.metrics.severity import hierarchical_distance, mistake_severity
 
-# B images, N nodes, L leaves, K known images, U images of other
+# B images, N nodes, C best leaves, K known images, U images of other
 
 Metric: TypeAlias = float | int | list[float | None] | None
 
@@ -82,7 +83,8 @@ def summarise(outcome: Outcome, ancestry: Ancestry) -> Summary:
     truth_K = outcome.truth_B[known_B]
     log_probs_KN = outcome.node_log_probs_BN[known_B]
     known_K, other_U = outcome.unknown_score_B[known_B], outcome.unknown_score_B[~known_B]
-    leaf_K = ancestry.leaf_L[log_probs_KN[:, ancestry.leaf_L].argmax(axis=1)]
+    best_KC = best_leaves(log_probs_KN, ancestry, 5)
+    leaf_K = best_KC[:, 0]
     right_K = lowest_common_ancestor(leaf_K, truth_K, ancestry) == truth_K
     at_leaf_K = ancestry.height_N[truth_K] == 0
     operating = operating_curve(log_probs_KN, truth_K, ancestry)
@@ -97,7 +99,8 @@ def summarise(outcome: Outcome, ancestry: Ancestry) -> Summary:
         "leaf_accuracy": mean(right_K[at_leaf_K]),
         **_per_level(log_probs_KN, truth_K, ancestry),
         "severity": mistake_severity(leaf_K[~right_K], truth_K[~right_K], ancestry),
-        **_best_guesses(log_probs_KN[at_leaf_K], truth_K[at_leaf_K], ancestry),
+        "hierarchical_distance_at_1": hierarchical_distance(best_KC[at_leaf_K, :1], truth_K[at_leaf_K], ancestry),
+        "hierarchical_distance_at_5": hierarchical_distance(best_KC[at_leaf_K], truth_K[at_leaf_K], ancestry),
         **_decisions(outcome, ancestry),
         "average_precision_information": operating.average_precision,
         "average_correct_information": operating.average_correct,
@@ -137,18 +140,6 @@ def _per_level(log_probs_KN: Floats, truth_K: Ints, ancestry: Ancestry) -> dict[
         "level_calibration_error": [level.expected_calibration_error for level in levels],
         "level_brier": [level.brier for level in levels],
         "level_log_loss": [level.log_loss for level in levels],
-    }
-
-
-def _best_guesses(log_probs_KN: Floats, truth_K: Ints, ancestry: Ancestry) -> dict[str, float]:
-    leaf_log_probs_KL = log_probs_KN[:, ancestry.leaf_L]
-    best = min(5, len(ancestry.leaf_L))
-    some_KC = np.argpartition(-leaf_log_probs_KL, best - 1, axis=1)[:, :best]
-    order_KC = np.argsort(-np.take_along_axis(leaf_log_probs_KL, some_KC, axis=1), axis=1, kind="stable")
-    ranked_KC = ancestry.leaf_L[np.take_along_axis(some_KC, order_KC, axis=1)]
-    return {
-        "hierarchical_distance_at_1": hierarchical_distance(ranked_KC[:, :1], truth_K, ancestry),
-        "hierarchical_distance_at_5": hierarchical_distance(ranked_KC, truth_K, ancestry),
     }
 
 

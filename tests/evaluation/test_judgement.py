@@ -51,7 +51,7 @@ def test_the_example_worked_by_hand(by_hand):
     }
     assert {name: report.metrics[name] for name in expected} == pytest.approx(expected)
     assert report.metrics["level_accuracy"] == pytest.approx([5 / 6, 3 / 5])
-    assert not report.promises[0].kept or report.promises[0].measured <= 0.05 + 2 * report.promises[0].standard_error
+    assert report.promises[0].kept  # one of six is within the reach of chance
     np.testing.assert_allclose(report.known_scores, [0.1, 0.2, 0.3, 0.2, 0.9, 0.1])
     np.testing.assert_allclose(report.other_scores, [0.4, 0.8])
 

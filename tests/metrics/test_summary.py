@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import math
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+
+from hierclf.metrics import (
+    MEASURES,
+    Outcome,
+    auroc,
+    best_leaves,
+    level_scores,
+    mistake_severity,
+    oscr,
+    risk,
+    summarise,
+    unknown_accepted_at_known,
+)
+from hierclf.metrics.summary import defined
+
+
+@pytest.fixture
+def outcome(ancestry, log_probs_BN, random):
+    """Sixty images, the last twenty of other; about a tenth are turned away."""
+    truth = np.append(random.integers(1, ancestry.num_nodes, 40), np.full(20, -1))
+    score = random.normal(np.where(truth < 0, 1, 0), 1)
+    accepted = score <= 1.2
+    decided = np.where(accepted, random.integers(0, ancestry.num_nodes, 60), 0)
+    return Outcome(
+        truth_B=truth,
+        node_log_probs_BN=log_probs_BN,
+        unknown_score_B=score,
+        decided_B=decided,
+        accepted_B=accepted,
+    )
+
+
+def test_the_numbers_are_those_of_the_single_functions(outcome, ancestry):
+    metrics = summarise(outcome, ancestry).metrics
+    known = outcome.truth_B >= 0
+    truth, log_probs = outcome.truth_B[known], outcome.node_log_probs_BN[known]
+    known_scores, other_scores = outcome.unknown_score_B[known], outcome.unknown_score_B[~known]
+    leaf = best_leaves(log_probs, ancestry)[:, 0]
+    right = np.array([label in ancestry.ancestor_NK[best] for label, best in zip(truth, leaf, strict=True)])
+    levels = [level_scores(log_probs, truth, ancestry, level=level) for level in range(1, ancestry.depth + 1)]
+    assert (metrics["n_known"], metrics["n_other"]) == (40, 20)
+    assert metrics["level_accuracy"] == [defined(level.accuracy) for level in levels]
+    assert metrics["leaf_accuracy"] == pytest.approx(right[ancestry.height_N[truth] == 0].mean())
+    assert metrics["severity"] == defined(mistake_severity(leaf[~right], truth[~right], ancestry))
+    assert metrics["risk"] == risk(outcome.decided_B[known], truth, ancestry)
+    assert metrics["oscr"] == oscr(known_scores, right, other_scores)
+    assert metrics["auroc_other"] == auroc(known_scores, other_scores)
+    assert metrics["unknown_accepted_at_95_known"] == unknown_accepted_at_known(known_scores, other_scores)
+
+
+def test_the_order_of_the_images_changes_nothing(outcome, ancestry, random):
+    order = random.permutation(60)
+    shuffled = replace(outcome, **{field.name: getattr(outcome, field.name)[order] for field in fields(outcome)})
+    one, two = summarise(outcome, ancestry), summarise(shuffled, ancestry)
+    for name, value in one.metrics.items():
+        if value is not None:
+            np.testing.assert_allclose(
+                np.array(value, dtype=float), np.array(two.metrics[name], dtype=float), atol=1e-12, err_msg=name
+            )
+    for name, curve in one.curves.items():
+        np.testing.assert_allclose(curve, two.curves[name], atol=1e-12)
+
+
+def test_every_number_has_words(outcome, ancestry):
+    added_by_the_evaluation = {"n_errors", "alpha", "known_rejected_standard_error"}
+    assert set(summarise(outcome, ancestry).metrics) | added_by_the_evaluation == set(MEASURES)
+
+
+def test_what_is_undefined_is_none():
+    assert defined(math.nan) is None
+    assert defined(math.inf) is None
+    assert defined([0.5, math.nan]) == [0.5, None]
+    assert defined(3) == 3
