@@ -1,0 +1,50 @@
+"""Gates: is this image any of ours, with a promise about how many known images are turned away."""
+
+from hierclf.gates.combination import PValueMap, combinations
+from hierclf.gates.conformal import conformal_threshold, minimum_calibration_size, p_values
+from hierclf.gates.energy import energy_score
+from hierclf.gates.evidence import Evidence
+from hierclf.gates.fdbd import BoundaryDistance
+from hierclf.gates.gate import Gate, GatePromise, default_scores, fit_gate
+from hierclf.gates.gen import gen_score
+from hierclf.gates.knn import NearestNeighbours
+from hierclf.gates.mahalanobis import Mahalanobis
+from hierclf.gates.max_logit import max_logit_score
+from hierclf.gates.msp import msp_score
+from hierclf.gates.one_class import IsolationTrees, LocalDensity, SupportVectors
+from hierclf.gates.ood import PytorchOod
+from hierclf.gates.outlier import OutlierHead
+from hierclf.gates.score import FittedScore, Score, build_score, load_score, logit_score, scores
+from hierclf.gates.vim import VirtualLogit
+
+__all__ = [
+    "BoundaryDistance",
+    "Evidence",
+    "FittedScore",
+    "Gate",
+    "GatePromise",
+    "IsolationTrees",
+    "LocalDensity",
+    "Mahalanobis",
+    "NearestNeighbours",
+    "OutlierHead",
+    "PValueMap",
+    "PytorchOod",
+    "Score",
+    "SupportVectors",
+    "VirtualLogit",
+    "build_score",
+    "combinations",
+    "conformal_threshold",
+    "default_scores",
+    "energy_score",
+    "fit_gate",
+    "gen_score",
+    "load_score",
+    "logit_score",
+    "max_logit_score",
+    "minimum_calibration_size",
+    "msp_score",
+    "p_values",
+    "scores",
+]

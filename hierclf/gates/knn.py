@@ -1,0 +1,105 @@
+"""Distance to the k-th nearest known image: no model of the classes at all, only their images.
+
+B images, D embedding, M images in the bank, R rows of one chunk
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+from torch.nn.functional import normalize
+
+from hierclf.errors import ConfigError
+from hierclf.gates.evidence import Evidence
+from hierclf.gates.score import Score, scores
+
+
+@scores.register("knn")
+@dataclass(frozen=True, kw_only=True)
+class NearestNeighbours(Score):
+    """Distance from an embedding of length 1 to the k-th nearest of a bank of known ones.
+
+    Sun et al., *Out-of-Distribution Detection with Deep Nearest Neighbors*, ICML 2022, arXiv:2204.06507.
+
+    Args:
+        k: which neighbour counts (the last one, where the bank is smaller). Far below the size of a class, so that a
+            small class is not far from itself, and above 1, so that a single mislabelled image opens no hole.
+        bank: at most so many images are kept. Where there are more, the large classes are thinned out first, so that
+            a rare class stays whole.
+    """
+
+    k: int = 5
+    bank: int = 10_000
+
+    def __post_init__(self) -> None:
+        if self.k < 1 or self.bank < 1:
+            raise ConfigError(f"expected k and bank of at least 1, got k={self.k} and bank={self.bank}")
+
+    @property
+    def learns(self) -> tuple[str, ...]:
+        """The known embeddings, of length 1."""
+        return ("bank",)
+
+    def learn(self, known: Evidence, generator: Generator, other: Evidence | None) -> dict[str, Tensor]:
+        """A bank of known embeddings."""
+        label_B = known.label_B if known.label_B is not None else torch.zeros(len(known), dtype=torch.int64)
+        return {"bank": unit_rows(known.embedding_BD[even_sample(label_B, self.bank, generator)])}
+
+    def measure(self, evidence: Evidence, learnt: Mapping[str, Tensor]) -> Tensor:
+        """The distance to the k-th neighbour, between 0 and 2."""
+        return neighbour_distance(unit_rows(evidence.embedding_BD), learnt["bank"], self.k)
+
+
+def unit_rows(embedding_BD: Tensor) -> Tensor:
+    """Embeddings scaled to length 1 and rounded to float32, which halves the bank's file; zeros stay zeros."""
+    return normalize(embedding_BD.double(), dim=1).float()
+
+
+def even_sample(label_B: Tensor, size: int, generator: Generator) -> Tensor:
+    """Rows of at most `size` images drawn at random, as evenly over the labels as their counts allow.
+
+    Args:
+        label_B: any whole numbers, int64, shape ``(B,)``.
+        size: how many to draw.
+        generator: the source of randomness.
+
+    Returns:
+        Different rows in ascending order, int64, shape ``(min(B, size),)``.
+
+    >>> rows = even_sample(torch.tensor([0] * 90 + [1] * 10), 30, torch.Generator().manual_seed(0))
+    >>> (rows < 90).sum(), (rows >= 90).sum()
+    (tensor(20), tensor(10))
+    """
+    if len(label_B) <= size:
+        return torch.arange(len(label_B))
+    shuffled_B = torch.randperm(len(label_B), generator=generator)
+    group_B, size_K = torch.unique(label_B[shuffled_B], return_inverse=True, return_counts=True)[1:]
+    by_group_B = group_B.argsort(stable=True)
+    turn_B = torch.empty_like(group_B)  # the place of each image among the shuffled images of its group
+    turn_B[by_group_B] = torch.arange(len(label_B)) - (size_K.cumsum(0) - size_K)[group_B[by_group_B]]
+    return shuffled_B[turn_B.argsort(stable=True)[:size]].sort().values
+
+
+def neighbour_distance(embedding_BD: Tensor, bank_MD: Tensor, k: int) -> Tensor:
+    """Euclidean distance from each embedding to its k-th nearest in a bank, all of length 1 (or 0).
+
+    The neighbour is found by one matrix product in float32, as ``‖a - b‖² = ‖a‖² + ‖b‖² - 2 aᵀb``. Its distance is then
+    taken from the difference itself in float64, so that it stays exact where the vectors almost agree; where the k-th
+    and the next are equally far within float32, either may be taken.
+
+    Args:
+        embedding_BD: float32, shape ``(B, D)``.
+        bank_MD: float32, shape ``(M, D)`` with ``M >= 1``.
+        k: which neighbour; the farthest where there are fewer.
+
+    Returns:
+        float64, shape ``(B,)``.
+    """
+    half_M = bank_MD.square().sum(1) / 2
+    closeness_BM = torch.addmm(-half_M, embedding_BD, bank_MD.T)
+    neighbour_B = closeness_BM.topk(min(k, len(bank_MD)), dim=1).indices[:, -1]
+    distance_B: Tensor = (embedding_BD.double() - bank_MD[neighbour_B].double()).norm(dim=1)
+    return distance_B
