@@ -32,10 +32,8 @@ def load_folder(path: str | os.PathLike[str]) -> ImageSet:
         raise missing(top, "folder")
     found = _Found()
     for folder in _walk(top, found):
-        if folder.images and folder.path != top:
+        if folder.path != top and (folder.images or not folder.has_folders):  # a folder of nothing is a class too
             found.classes.add(folder.label)
-        elif not folder.images and not folder.has_folders and folder.path != top:
-            found.classes.add(folder.label)  # an empty class
         found.images.extend((image, folder.label) for image in folder.images)
     if not found.images:
         raise DataError(f"no image in {source_name(top)!r}{_instead(found)}; images end in .jpg, .png, .webp, …")
@@ -84,9 +82,9 @@ class _Folder:
 def _walk(top: Path, found: _Found) -> Iterator[_Folder]:
     """Every folder from the top down, without recursion, and never the same one inside itself."""
     root = top.resolve()
-    waiting: list[tuple[Path, str, frozenset[Path]]] = [(top, "", frozenset((root,)))]
+    waiting = [(top, root, "", frozenset((root,)))]  # a folder, where it really is, its label, what it lies in
     while waiting:
-        path, label, above = waiting.pop()
+        path, real, label, above = waiting.pop()
         images: list[Path] = []
         has_folders = False
         for entry in _entries(path):
@@ -94,16 +92,15 @@ def _walk(top: Path, found: _Found) -> Iterator[_Folder]:
             if entry.name.startswith("."):
                 found.ignored += 1
                 continue
-            target = place.resolve() if entry.is_symlink() else None
-            if target is not None and not target.is_relative_to(root):
+            target = place.resolve() if entry.is_symlink() else real / entry.name
+            if not target.is_relative_to(root):
                 found.refused.append((source_name(place), f"link out of the data folder, to {source_name(target)}"))
             elif entry.is_dir():
                 has_folders = True
-                inside = target or place.resolve()
-                if inside in above:
+                if target in above:
                     found.refused.append((source_name(place), "link to a folder that it lies in"))
                 else:
-                    waiting.append((place, _folder_label(place), above | {inside}))
+                    waiting.append((place, target, _folder_label(place), above | {target}))
             elif is_image_name(entry.name) and (entry.is_file() or entry.is_symlink()):
                 images.append(place)
             else:
@@ -129,9 +126,9 @@ def _folder_label(path: Path) -> str:
 def _instead(found: _Found) -> str:
     parts = []
     if found.classes:
-        parts.append(f"{len(found.classes)} empty folders")
+        parts.append(f"empty folders: {len(found.classes)}")
     if found.ignored:
-        parts.append(f"{found.ignored} files that are hidden or no images")
+        parts.append(f"files that are hidden or no images: {found.ignored}")
     if found.refused:
-        parts.append(f"{len(found.refused)} links that lead out of it")
-    return f" (there are {', '.join(parts)})" if parts else ""
+        parts.append(f"links that are not followed: {len(found.refused)}")
+    return f" ({', '.join(parts)})" if parts else ""

@@ -50,7 +50,7 @@ def check_picture_axes(shape: tuple[int, ...], *, channels_first: bool, expected
         raise DataError(f"{came}; one image needs a leading axis (images[None]), embeddings need backbone=None")
     if len(shape) not in (3, 4) or 0 in shape[1:]:
         raise DataError(f"{came}; every image needs at least one row and one column")
-    if len(shape) == 3 and shape[-1] == 3 and not channels_first:
+    if len(shape) == 3 and shape[-1] == 3 and shape[1] > 3 and not channels_first:
         raise DataError(f"{came}; one colour image needs a leading axis: images[None]")
     channel, swapped = (shape[1], shape[-1]) if channels_first else (shape[-1], shape[1])
     if len(shape) == 4 and channel not in (1, 3):

@@ -304,9 +304,11 @@ def test_flipped_bytes_give_a_picture_or_an_image_error(kind, data):
     for _ in range(data.draw(st.integers(1, 4))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     try:
-        assert read_image(bytes(content), max_pixels=1_000_000).mode == "RGB"
-    except ImageError as error:
-        assert "bytes>: " in str(error)
+        picture = read_image(bytes(content), max_pixels=1_000_000)
+    except ImageError:
+        return
+    assert picture.mode == "RGB"
+    assert np.asarray(picture).shape == (picture.height, picture.width, 3)
 
 
 def test_threads_leave_the_warning_filters_as_they_were():
