@@ -10,11 +10,11 @@ import numpy as np
 from hierclf.report.axes import BOTTOM, Axis, Tick
 from hierclf.report.numbers import count, percent, plural
 
-BINS = 40
+BINS = 60
 UNEVEN = 40.0
 """When the highest bar is this many times the typical one, heights are drawn on a logarithmic scale."""
 
-ROOM = 2.0
+ROOM = 5.0
 """Room on each side for scores of other images, in spans of the known ones."""
 
 

@@ -16,6 +16,8 @@ RECOGNISING = (
     "leaf_accuracy",
     "level_accuracy",
     "severity",
+    "hierarchical_distance_at_1",
+    "hierarchical_distance_at_5",
     "hierarchical_precision",
     "hierarchical_recall",
     "hierarchical_f1",

@@ -77,6 +77,7 @@ def make_report(taxonomy: Taxonomy = CLOTHES, **changes: Any) -> Report:
     metrics = {
         "n_known": 1200, "n_other": 700, "leaf_accuracy": 0.8683, "level_accuracy": [0.9642, 0.8683],
         "hierarchical_precision": 0.9411, "hierarchical_recall": 0.8931, "hierarchical_f1": 0.9165, "severity": 1.31,
+        "hierarchical_distance_at_1": 0.31,
         "known_rejected": 0.0442, "known_rejected_standard_error": 0.0059, "alpha": 0.05, "auroc_other": 0.9874,
         "aupr_other": 0.9811, "unknown_accepted": 0.0486, "unknown_accepted_at_95_known": 0.0457,
         "known_rejected_at_95_unknown": 0.0433, "oscr": 0.8602, "coverage": 0.9134, "risk": 0.0801,
