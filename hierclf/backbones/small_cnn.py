@@ -1,6 +1,6 @@
 """A small network for small images, trained from scratch in a minute on a laptop.
 
-Four convolutions of 32, 64, 128 and 128 channels, each followed by batch norm and ReLU, then one linear layer that
+Five convolutions of 32, 64, 64, 128 and 128 channels, each followed by batch norm and ReLU, then one linear layer that
 reads the last map *with its places*, and batch norm. A glyph is a matter of where its strokes are: a network that
 averages the places away mixes up S and 5. The maximum is taken before batch norm and ReLU, which changes nothing in
 what can be learned and leaves them a quarter of the work.
@@ -57,26 +57,25 @@ def build_small_cnn(*, weights: str | Path | None, image_size: tuple[int, int] |
 def small_cnn(channels: int, height: int, width: int) -> nn.Sequential:
     """The layers for images ``(B, channels, height, width)``; the result has shape ``(B, 128)``."""
     large = max(height, width) >= LARGE_SIDE and min(height, width) >= LARGE_SIDE // 2
+    first, second, third = WIDTHS
     convolutions = nn.Sequential(
-        nn.Conv2d(channels, WIDTHS[0], 3, stride=2 if large else 1, padding=1, bias=False),
-        nn.MaxPool2d(2),
-        nn.BatchNorm2d(WIDTHS[0]),
-        nn.ReLU(inplace=True),
-        nn.Conv2d(WIDTHS[0], WIDTHS[1], 3, padding=1, bias=False),
-        nn.MaxPool2d(2),
-        nn.BatchNorm2d(WIDTHS[1]),
-        nn.ReLU(inplace=True),
-        nn.Conv2d(WIDTHS[1], WIDTHS[2], 3, padding=1, bias=False),
-        nn.BatchNorm2d(WIDTHS[2]),
-        nn.ReLU(inplace=True),
-        nn.Conv2d(WIDTHS[2], WIDTHS[2], 3, padding=1, bias=False),
-        nn.BatchNorm2d(WIDTHS[2]),
-        nn.ReLU(inplace=True),
+        *_layer(channels, first, stride=2 if large else 1, halve=True),
+        *_layer(first, second),
+        *_layer(second, second, halve=True),
+        *_layer(second, third),
+        *_layer(third, third),
     )
-    rows, columns = (side // (8 if large else 4) for side in (height, width))
+    rows, columns = ((side + 1) // 2 // 4 if large else side // 4 for side in (height, width))
     if min(rows, columns) >= SMALLEST_POOLED_MAP:
         convolutions.append(nn.AvgPool2d(2))
         rows, columns = rows // 2, columns // 2
     return nn.Sequential(
-        *convolutions, nn.Flatten(), nn.Linear(WIDTHS[2] * rows * columns, DIM, bias=False), nn.BatchNorm1d(DIM)
+        *convolutions, nn.Flatten(), nn.Linear(third * rows * columns, DIM, bias=False), nn.BatchNorm1d(DIM)
     )
+
+
+def _layer(before: int, after: int, *, stride: int = 1, halve: bool = False) -> list[nn.Module]:
+    """A convolution of 3 x 3 with batch norm and ReLU, which may halve the sides of the map."""
+    pooling = [nn.MaxPool2d(2)] if halve else []
+    convolution = nn.Conv2d(before, after, 3, stride=stride, padding=1, bias=False)
+    return [convolution, *pooling, nn.BatchNorm2d(after), nn.ReLU(inplace=True)]

@@ -7,6 +7,7 @@ import pytest
 import torch
 from PIL import Image
 from torch.testing import assert_close
+from torchvision.models import ResNet18_Weights
 
 from hierclf.backbones import build_backbone, embed
 from hierclf.backbones.efficientnet_lite0 import NATIVE, PACKAGE, imagenet_classifier, packaged_weights, timm_name
@@ -58,6 +59,18 @@ def test_a_missing_package_says_how_to_install_it(monkeypatch):
 def folder_of(path) -> tuple[list[Image.Image], list[str]]:
     files = sorted(path.glob("*/*.jpg"))
     return [Image.open(file).convert("RGB") for file in files], [file.parent.name for file in files]
+
+
+def test_the_classifier_knows_the_classes_of_imagenet(shared_data):
+    names = [name.replace(" ", "_") for name in ResNet18_Weights.DEFAULT.meta["categories"]]
+    files = sorted((shared_data / "clothing" / "other_train" / "object").glob("*.jpg"))[::6]  # thumbnails of 96 pixels
+    truth = torch.tensor([names.index(file.stem.partition("_")[2]) for file in files])  # n01443537_goldfish.jpg
+    preprocessing = NATIVE.resized(160, 160)
+    with torch.inference_mode():
+        logits = imagenet_classifier()(torch.stack([preprocessing(Image.open(file)) for file in files]))
+    best = logits.topk(5).indices == truth[:, None]
+    assert best[:, 0].float().mean() > 0.4  # 0.61 of all 150; chance is 0.001
+    assert best.any(dim=1).float().mean() > 0.6  # 0.80 of all 150
 
 
 @pytest.mark.slow

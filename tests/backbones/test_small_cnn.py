@@ -11,8 +11,8 @@ from hierclf.backbones import build_backbone
 from hierclf.errors import BackboneError
 
 
-@pytest.mark.parametrize("size", [8, 9, 12, 16, 28, 32, 47, 48, 64, (8, 64), (16, 8), (64, 25)])
-@pytest.mark.parametrize("grey", [True, False, None])
+@pytest.mark.parametrize("size", [*range(8, 20), 28, 32, *range(45, 65), (8, 64), (16, 8), (64, 25)])
+@pytest.mark.parametrize("grey", [True, False])
 def test_every_size_from_8_to_64_is_read(size, grey):
     backbone = build_backbone("small_cnn", image_size=size, grey=grey)
     assert backbone.dim == 128
