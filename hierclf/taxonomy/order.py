@@ -9,7 +9,7 @@ node's generation is its level: the length of the longest path from the root.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -18,12 +18,17 @@ from hierclf.errors import TaxonomyError
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """Nodes in topological order, with the look-ups that go with it."""
+    """Nodes in topological order, with the look-ups that go with it.
+
+    Args:
+        nodes: every node, parents first.
+        level: each node's generation.
+        children: the children of each internal node, in the order of the edges; leaves have no entry.
+    """
 
     nodes: tuple[str, ...]
     level: dict[str, int]
     children: dict[str, list[str]]
-    parents: dict[str, list[str]]
 
 
 def order_nodes(root: str, edges: Iterable[tuple[str, str]]) -> Order:
@@ -34,48 +39,45 @@ def order_nodes(root: str, edges: Iterable[tuple[str, str]]) -> Order:
             of the root, or a node out of the root's reach.
     """
     edges = tuple(edges)
-    children: dict[str, list[str]] = {root: []}
-    parents: dict[str, list[str]] = {root: []}
-    for parent, child in edges:
-        for word in (parent, child):
-            if not isinstance(word, str) or not word:
-                raise TaxonomyError(f"a class name is non-empty text, got {word!r} in the edge {(parent, child)!r}")
-            children.setdefault(word, [])
-            parents.setdefault(word, [])
-        children[parent].append(child)
-        parents[child].append(parent)
     if not edges:
         raise TaxonomyError(f"the taxonomy holds nothing but its root {root!r}; add at least one class")
+    children: defaultdict[str, list[str]] = defaultdict(list)
+    for parent, child in edges:
+        children[parent].append(child)
+    waiting = Counter(child for _, child in edges)
+    for word in (root, *children, *waiting):
+        if not isinstance(word, str) or not word:
+            raise TaxonomyError(f"a class name is non-empty text, got {word!r}")
     if len(set(edges)) != len(edges):
         (parent, child), _ = Counter(edges).most_common(1)[0]
         raise TaxonomyError(f"the edge {parent!r} -> {child!r} is listed twice; drop one")
 
-    waiting = {node: len(above) for node, above in parents.items()}
+    tops = [node for node in children if node not in waiting and node != root]
+    unfinished = waiting.keys() | children.keys() | {root}
     level: dict[str, int] = {}
-    generation = [node for node, count in waiting.items() if count == 0]
-    tops = [node for node in generation if node != root]
+    generation = tops if root in waiting else [root, *tops]
     depth = 0
-    nodes: list[str] = []
     while generation:
-        nodes.extend(generation)
+        level.update(dict.fromkeys(generation, depth))
         following: list[str] = []
         for node in generation:
-            level[node] = depth
-            for child in children[node]:
+            for child in children.get(node, ()):
                 waiting[child] -= 1
                 if waiting[child] == 0:
                     following.append(child)
         generation, depth = following, depth + 1
 
-    if len(nodes) != len(children):
-        loop = find_loop({node: children[node] for node, count in waiting.items() if count > 0})
+    if len(level) != len(unfinished):
+        stuck = [node for node in children if node not in level]
+        loop = find_loop({node: children[node] for node in stuck})
         raise TaxonomyError(f"classes form a loop: {' -> '.join(map(repr, loop))}; drop one of these edges")
-    if parents[root]:
-        raise TaxonomyError(f"the root {root!r} has a parent, {parents[root][0]!r}; drop that edge or change the root")
+    if waiting.get(root) is not None:
+        above = next(parent for parent, child in edges if child == root)
+        raise TaxonomyError(f"the root {root!r} has a parent, {above!r}; drop that edge or change the root")
     if tops:
         listed = ", ".join(map(repr, tops[:5])) + (", …" if len(tops) > 5 else "")
         raise TaxonomyError(f"these nodes cannot be reached from the root {root!r}: {listed}; give each a parent")
-    return Order(nodes=tuple(nodes), level=level, children=children, parents=parents)
+    return Order(nodes=tuple(level), level=level, children=dict(children))
 
 
 def find_loop(children: dict[str, list[str]]) -> list[str]:

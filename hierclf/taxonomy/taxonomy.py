@@ -17,21 +17,22 @@ map to classes, weights, and what is known to be none of the classes.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from os import PathLike
-from typing import TYPE_CHECKING, TypeAlias, Union
+from typing import TYPE_CHECKING, TypeAlias
 
 from hierclf.errors import TaxonomyError, UnknownName
 from hierclf.registry import did_you_mean
+from hierclf.taxonomy.names import all_plain, complaint_about, normalise_name
 from hierclf.taxonomy.order import Order, order_nodes
 
 if TYPE_CHECKING:
     import networkx as nx
 
 Edge: TypeAlias = tuple[str, str]
-LevelWeights: TypeAlias = Union[str, tuple[str, float], tuple[float, ...]]
+LevelWeights: TypeAlias = str | tuple[str, float] | tuple[float, ...]
 """``"leaf"``, ``"uniform"``, ``("decay", 0.5)``, or one weight per level with the gate first; the last repeats."""
 
 
@@ -41,7 +42,8 @@ class Taxonomy:
 
     Args:
         root: the name that stands above all others.
-        edges: pairs ``(parent, child)``; nodes of one level are listed in the order in which edges name them.
+        edges: pairs ``(parent, child)``; each node's children keep their order, and the whole is sorted by parent, in
+            the order of `nodes`, so that two taxonomies with the same nodes and edges are equal values.
         name: what to call the taxonomy itself.
         labels: pairs ``(name in the data, node)``; every other name in the data means the node of the same name.
         level_weights: see `LevelWeights`; None leaves the choice to the training.
@@ -64,24 +66,11 @@ class Taxonomy:
     keep: float | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "edges", tuple((parent, child) for parent, child in self.edges))
-        for parts in ("labels", "class_weights"):
-            object.__setattr__(self, parts, tuple(tuple(pair) for pair in getattr(self, parts)))
-        object.__setattr__(self, "other", tuple(self.other))
-        if isinstance(self.level_weights, list):
-            object.__setattr__(self, "level_weights", tuple(self.level_weights))
+        self._normalise()
         _ = self._order  # checks the graph
-        for _, node in self.labels:
-            self._require(node, "labels")
-        for node, weight in self.class_weights:
-            self._require(node, "class_weights")
-            if not (math.isfinite(weight) and weight >= 0):
-                raise TaxonomyError(f"the weight of {node!r} must be a number of at least 0, got {weight!r}")
-        if self.keep is not None and not 0 < self.keep < 1:
-            raise TaxonomyError(f"keep is a share between 0 and 1, got {self.keep!r}")
-        for word in self.other:
-            if word in self._order.level and word not in dict(self.labels):
-                raise TaxonomyError(f"{word!r} is a class and also listed as other; it cannot be both")
+        self._sort()
+        self._check_names()
+        self._check_tables()
 
     # ------------------------------------------------------------------------------------------------ other ways in
 
@@ -111,14 +100,14 @@ class Taxonomy:
         >>> Taxonomy.from_edges({"digit": ["0", "1"], "letter": ["a"]}, root="sign").leaves
         ('0', '1', 'a')
         """
-        from hierclf.taxonomy.convert import taxonomy_from_edges
+        from hierclf.taxonomy.graph import taxonomy_from_edges
 
         return taxonomy_from_edges(edges, root=root)
 
     @classmethod
     def from_folder(cls, path: str | PathLike[str], *, root: str | None = None) -> Taxonomy:
         """Build from nested folders: a folder that holds folders is a meta-class, any other is a class."""
-        from hierclf.taxonomy.convert import taxonomy_from_folder
+        from hierclf.taxonomy.folder import taxonomy_from_folder
 
         return taxonomy_from_folder(path, root=root)
 
@@ -131,19 +120,19 @@ class Taxonomy:
             root: as in `from_edges`.
             names: the node attribute that holds the class's name; None uses the node itself.
         """
-        from hierclf.taxonomy.convert import taxonomy_from_networkx
+        from hierclf.taxonomy.graph import taxonomy_from_networkx
 
         return taxonomy_from_networkx(graph, root=root, names=names)
 
     def to_networkx(self) -> nx.DiGraph:
         """The same graph as a `networkx.DiGraph`, nodes in order."""
-        from hierclf.taxonomy.convert import taxonomy_to_networkx
+        from hierclf.taxonomy.graph import taxonomy_to_networkx
 
         return taxonomy_to_networkx(self)
 
     def to_yaml(self, path: str | PathLike[str]) -> None:
         """Write the taxonomy file that `from_yaml` reads back as an equal value."""
-        from hierclf.taxonomy.document import write_taxonomy
+        from hierclf.taxonomy.writing import write_taxonomy
 
         write_taxonomy(self, path)
 
@@ -157,12 +146,12 @@ class Taxonomy:
     @cached_property
     def leaves(self) -> tuple[str, ...]:
         """The classes: nodes without children, in the order of `nodes`."""
-        return tuple(node for node in self.nodes if not self._order.children[node])
+        return tuple(node for node in self.nodes if node not in self._order.children)
 
     @cached_property
     def internal_nodes(self) -> tuple[str, ...]:
         """The meta-classes and the root: nodes with children, in the order of `nodes`."""
-        return tuple(node for node in self.nodes if self._order.children[node])
+        return tuple(node for node in self.nodes if node in self._order.children)
 
     @cached_property
     def is_tree(self) -> bool:
@@ -179,6 +168,13 @@ class Taxonomy:
         return order_nodes(self.root, self.edges)
 
     @cached_property
+    def _parents(self) -> dict[str, list[str]]:
+        parents: dict[str, list[str]] = {}
+        for parent, child in self.edges:
+            parents.setdefault(child, []).append(parent)
+        return parents
+
+    @cached_property
     def _index(self) -> dict[str, int]:
         return {node: place for place, node in enumerate(self.nodes)}
 
@@ -193,15 +189,15 @@ class Taxonomy:
 
     def parents(self, node: str) -> tuple[str, ...]:
         """The nodes right above, in the order of the edges."""
-        return tuple(self._order.parents[self._find(node)])
+        return tuple(self._parents.get(self._find(node), ()))
 
     def children(self, node: str) -> tuple[str, ...]:
         """The nodes right below, in the order of the edges."""
-        return tuple(self._order.children[self._find(node)])
+        return tuple(self._order.children.get(self._find(node), ()))
 
     def ancestors(self, node: str) -> tuple[str, ...]:
         """Every node above, the root among them and the node itself not, in the order of `nodes`."""
-        return self._reach(self._find(node), self._order.parents)
+        return self._reach(self._find(node), self._parents)
 
     def descendants(self, node: str) -> tuple[str, ...]:
         """Every node below, the node itself not, in the order of `nodes`."""
@@ -209,10 +205,11 @@ class Taxonomy:
 
     def leaves_below(self, node: str) -> tuple[str, ...]:
         """The distinct leaves below a node; a leaf is its own."""
-        return tuple(below for below in (node, *self.descendants(node)) if not self._order.children[below])
+        return tuple(below for below in (node, *self.descendants(node)) if below not in self._order.children)
 
     def node_of_label(self, label: str) -> str | None:
         """The node that a name in the data means, or None when it means none."""
+        label = normalise_name(label)
         mapped = self._node_of_label.get(label, label)
         return mapped if mapped in self._index else None
 
@@ -232,11 +229,65 @@ class Taxonomy:
 
     # ------------------------------------------------------------------------------------------------------ helpers
 
-    def _reach(self, start: str, step: dict[str, list[str]]) -> tuple[str, ...]:
+    def _normalise(self) -> None:
+        """Bring every name to Unicode normal form C, and every table to tuples."""
+        edges = tuple((parent, child) for parent, child in self.edges)
+        written = {self.root: None} | dict.fromkeys(word for edge in edges for word in edge)
+        if not all(isinstance(word, str) and word.isascii() for word in written):
+            spelling = _spelling(written)
+            edges = tuple((spelling[parent], spelling[child]) for parent, child in edges)
+            object.__setattr__(self, "root", spelling[self.root])
+        object.__setattr__(self, "edges", edges)
+        labels = ((normalise_name(word), normalise_name(node)) for word, node in self.labels)
+        object.__setattr__(self, "labels", tuple(dict.fromkeys(labels)))
+        weights = ((normalise_name(node), float(weight)) for node, weight in self.class_weights)
+        object.__setattr__(self, "class_weights", tuple(weights))
+        object.__setattr__(self, "other", tuple(dict.fromkeys(map(normalise_name, self.other))))
+        if isinstance(self.level_weights, (list, tuple)):
+            object.__setattr__(self, "level_weights", tuple(self.level_weights))
+
+    def _sort(self) -> None:
+        """Put edges and labels in the order of the nodes, so that equal taxonomies are equal values."""
+        children = self._order.children
+        edges = tuple((node, child) for node in self._order.nodes for child in children.get(node, ()))
+        object.__setattr__(self, "edges", edges)
+        if all(node in self._index for _, node in self.labels):
+            object.__setattr__(self, "labels", tuple(sorted(self.labels, key=lambda pair: self._index[pair[1]])))
+
+    def _check_names(self) -> None:
+        if all_plain(self.nodes):
+            return
+        for name in self.nodes:
+            if (complaint := complaint_about(name)) is not None:
+                raise TaxonomyError(f"the class name {name[:60]!r} {complaint}; rename the class")
+
+    def _check_tables(self) -> None:
+        meaning: dict[str, str] = {}
+        for word, node in self.labels:
+            self._require(node, "labels")
+            if meaning.setdefault(word, node) != node or (word != node and word in self._index):
+                both = (
+                    f"{meaning[word]!r} and {node!r}" if meaning[word] != node else f"{node!r} and the class {word!r}"
+                )
+                raise TaxonomyError(f"the label {word!r} would mean both {both}; a label means one class")
+        for node, weight in self.class_weights:
+            self._require(node, "class_weights")
+            if not (math.isfinite(weight) and weight >= 0):
+                raise TaxonomyError(f"the weight of {node!r} must be a number of at least 0, got {weight!r}")
+        if len({node for node, _ in self.class_weights}) < len(self.class_weights):
+            raise TaxonomyError("class_weights names a class twice; keep one weight for each")
+        _check_level_weights(self.level_weights)
+        if self.keep is not None and not 0 < self.keep < 1:
+            raise TaxonomyError(f"keep is a share between 0 and 1, got {self.keep!r}")
+        for word in self.other:
+            if word in self._index or word in meaning:
+                raise TaxonomyError(f"{word!r} is a class and also listed as other; it cannot be both")
+
+    def _reach(self, start: str, step: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
         seen = {start}
         frontier = [start]
         while frontier:
-            for node in step[frontier.pop()]:
+            for node in step.get(frontier.pop(), ()):
                 if node not in seen:
                     seen.add(node)
                     frontier.append(node)
@@ -250,3 +301,27 @@ class Taxonomy:
     def _require(self, node: str, table: str) -> None:
         if node not in self._order.level:
             raise TaxonomyError(f"unknown class {node!r} in {table}{did_you_mean(node, self.nodes)}")
+
+
+def _spelling(names: Iterable[str]) -> dict[str, str]:
+    """Each name with its normal form; two spellings of one name are refused."""
+    spelling: dict[str, str] = {}
+    first: dict[str, str] = {}
+    for name in names:
+        spelling[name] = normalise_name(name) if isinstance(name, str) else name
+        if first.setdefault(spelling[name], name) != name:
+            both = f"{first[spelling[name]]!a} and {name!a}"
+            raise TaxonomyError(f"the class {name!r} is spelt in two ways that look alike, {both}; use one of them")
+    return spelling
+
+
+def _check_level_weights(weights: LevelWeights | None) -> None:
+    if weights is None or weights in ("leaf", "uniform"):
+        return
+    expected = "expected 'leaf', 'uniform', ('decay', 0.5) or one number per level"
+    numbers = weights[1:] if isinstance(weights, tuple) and weights[:1] == ("decay",) else weights
+    if not isinstance(numbers, tuple) or not numbers or (numbers is not weights and len(numbers) != 1):
+        raise TaxonomyError(f"level_weights: {expected}, got {weights!r}")
+    for number in numbers:
+        if isinstance(number, str) or not (math.isfinite(number) and number >= 0):
+            raise TaxonomyError(f"level_weights: {expected}, each at least 0, got {weights!r}")

@@ -1,0 +1,168 @@
+"""A taxonomy as the text of a taxonomy file, in the form that people write by hand.
+
+Reading the text back gives an equal value: the same edges, children in the same order, and the same side tables.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from os import PathLike
+from pathlib import Path
+
+from hierclf.errors import TaxonomyError
+from hierclf.taxonomy.events import MOST_NESTED
+from hierclf.taxonomy.taxonomy import Taxonomy
+
+WIDEST_LINE = 100
+SCHEMA_LINE = "# yaml-language-server: $schema=./taxonomy.schema.json"
+
+_PLAIN = re.compile(r"\w(?:[\w ./()+-]*[\w/()+-])?")  # needs no quotes anywhere in YAML
+_MISREAD = re.compile(r"(?i:yes|no|on|off|true|false|null)|(?!(?:0|[1-9][0-9]*)\Z)[0-9][0-9_.+eExXoOa-fA-F-]*")
+
+
+def write_taxonomy(taxonomy: Taxonomy, path: str | PathLike[str], *, comments: Mapping[str, str] | None = None) -> None:
+    """Write a taxonomy file; the file is whole or untouched, whatever happens meanwhile.
+
+    Args:
+        taxonomy: what to write.
+        path: where to; an existing file is replaced.
+        comments: remarks to put behind some of the nodes.
+
+    Raises:
+        TaxonomyError: the file cannot be written, or the outline is too deep for a file.
+    """
+    write_text(format_taxonomy(taxonomy, comments=comments), path)
+
+
+def write_text(text: str, path: str | PathLike[str]) -> None:
+    """Write a text file beside its place and move it there in one step.
+
+    Raises:
+        TaxonomyError: the file cannot be written.
+    """
+    target = Path(path)
+    temporary = target.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        try:
+            with open(temporary, "x", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, target)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise TaxonomyError(f"{path}: cannot write this taxonomy: {error.strerror or error}") from error
+
+
+def format_taxonomy(taxonomy: Taxonomy, *, comments: Mapping[str, str] | None = None) -> str:
+    """The text of a taxonomy file.
+
+    Raises:
+        TaxonomyError: the outline would be nested deeper than a file may be.
+
+    >>> print(format_taxonomy(Taxonomy.from_edges({"digit": "01", "letter": "a"}, root="sign")))
+    # yaml-language-server: $schema=./taxonomy.schema.json
+    version: 1
+    root: sign
+    tree:
+      digit: [0, 1]
+      letter: [a]
+    <BLANKLINE>
+    """
+    lines = [SCHEMA_LINE, "version: 1"]
+    if taxonomy.name:
+        lines.append(f"name: {scalar(taxonomy.name)}")
+    lines.append(f"root: {scalar(taxonomy.root)}")
+    if not taxonomy.is_tree:
+        lines.append("shape: dag")
+    lines += _outline(taxonomy, comments or {})
+    lines += [*_labels(taxonomy), *_weights(taxonomy), *_other(taxonomy)]
+    return "\n".join(lines) + "\n"
+
+
+def scalar(text: str) -> str:
+    """A scalar that any YAML reader takes for this very text where that matters; plain digits stay bare.
+
+    >>> scalar("7"), scalar("no"), scalar("a: b"), scalar("010")
+    ('7', '"no"', '"a: b"', '"010"')
+    """
+    if _PLAIN.fullmatch(text) and not _MISREAD.fullmatch(text):
+        return text
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _outline(taxonomy: Taxonomy, comments: Mapping[str, str]) -> Iterator[str]:
+    written: set[str] = set()
+    waiting = [(taxonomy.root, 0)]
+    while waiting:
+        node, depth = waiting.pop()
+        if depth >= MOST_NESTED - 2:
+            raise TaxonomyError(f"the outline is nested deeper than {MOST_NESTED - 3} levels, too deep for a file")
+        key = f"{'  ' * depth}{scalar(node) if depth else 'tree'}:"
+        remark = f"  # {' '.join(comments[node].split())}" if node in comments else ""
+        below = () if node in written else taxonomy.children(node)
+        written.add(node)
+        if below and not any(child in comments or taxonomy.children(child) for child in below):
+            yield from _list(key, below, remark)
+        else:
+            yield f"{key}{remark}"
+            waiting.extend((child, depth + 1) for child in reversed(below))
+
+
+def _list(key: str, words: Iterable[str], remark: str = "") -> Iterator[str]:
+    """``key: [a, b, c]``, broken into lines at the commas."""
+    indent = " " * (len(key) - len(key.lstrip()) + 2)
+    line, first = f"{key} [", True
+    for word in map(scalar, words):
+        piece = word if first else f", {word}"
+        if not first and len(line) + len(piece) >= WIDEST_LINE:
+            yield f"{line},"
+            line, piece = indent, word
+        line, first = line + piece, False
+    yield f"{line}]{remark}"
+
+
+def _labels(taxonomy: Taxonomy) -> Iterator[str]:
+    words: dict[str, list[str]] = {}
+    for word, node in taxonomy.labels:
+        words.setdefault(node, []).append(word)
+    if words:
+        yield "labels:"
+        for node, listed in words.items():
+            yield from _list(f"  {scalar(node)}:", listed)
+
+
+def _weights(taxonomy: Taxonomy) -> Iterator[str]:
+    if taxonomy.level_weights is None and not taxonomy.class_weights:
+        return
+    yield "weights:"
+    levels = taxonomy.level_weights
+    if isinstance(levels, str):
+        yield f"  levels: {levels}"
+    elif levels is not None and isinstance(levels[0], str):
+        yield f"  levels: {{decay: {_number(levels[1])}}}"
+    elif levels is not None:
+        yield f"  levels: [{', '.join(map(_number, levels))}]"
+    if taxonomy.class_weights:
+        yield "  classes:"
+        for node, weight in taxonomy.class_weights:
+            yield f"    {scalar(node)}: {_number(weight)}"
+
+
+def _other(taxonomy: Taxonomy) -> Iterator[str]:
+    if not taxonomy.other and taxonomy.keep is None:
+        return
+    yield "other:"
+    if taxonomy.other:
+        yield from _list("  data:", taxonomy.other)
+    if taxonomy.keep is not None:
+        yield f"  keep: {_number(taxonomy.keep)}"
+
+
+def _number(value: object) -> str:
+    return repr(float(value))  # type: ignore[arg-type]
