@@ -5,7 +5,7 @@ from hierclf.gates.conformal import conformal_threshold, minimum_calibration_siz
 from hierclf.gates.energy import energy_score
 from hierclf.gates.evidence import Evidence
 from hierclf.gates.fdbd import BoundaryDistance
-from hierclf.gates.gate import Gate, GatePromise, default_scores, fit_gate
+from hierclf.gates.gate import Gate, default_scores, fit_gate
 from hierclf.gates.gen import gen_score
 from hierclf.gates.knn import NearestNeighbours
 from hierclf.gates.mahalanobis import Mahalanobis
@@ -14,6 +14,7 @@ from hierclf.gates.msp import msp_score
 from hierclf.gates.one_class import IsolationTrees, LocalDensity, SupportVectors
 from hierclf.gates.ood import PytorchOod
 from hierclf.gates.outlier import OutlierHead
+from hierclf.gates.promise import GatePromise
 from hierclf.gates.score import FittedScore, Score, build_score, load_score, logit_score, scores
 from hierclf.gates.vim import VirtualLogit
 

@@ -176,7 +176,8 @@ def whitening(covariance_DD: Tensor) -> Tensor:
         return torch.eye(len(covariance_DD), dtype=covariance_DD.dtype)
     factor_DD = torch.linalg.cholesky(covariance_DD)
     identity_DD = torch.eye(len(covariance_DD), dtype=covariance_DD.dtype)
-    return torch.linalg.solve_triangular(factor_DD, identity_DD, upper=False)
+    inverse_DD: Tensor = torch.linalg.solve_triangular(factor_DD, identity_DD, upper=False)
+    return inverse_DD
 
 
 def squared_distance(embedding_BD: Tensor, mean_KD: Tensor, whitening_DD: Tensor) -> Tensor:

@@ -96,7 +96,7 @@ class IsolationTrees(Score):
         from sklearn.ensemble import IsolationForest
 
         seed = int(torch.randint(2**31, (), generator=generator))
-        forest = IsolationForest(self.trees, random_state=seed).fit(known.embedding_BD.float().numpy())
+        forest = IsolationForest(n_estimators=self.trees, random_state=seed).fit(known.embedding_BD.float().numpy())
         trees = [estimator.tree_ for estimator in forest.estimators_]
         size = max(tree.node_count for tree in trees)
         itself_TV = np.tile(np.arange(size), (len(trees), 1))
@@ -126,7 +126,7 @@ class IsolationTrees(Score):
         """All images walk down all trees at once."""
         embedding_BD = evidence.embedding_BD.float()  # scikit-learn's trees cut float32
         node_TB = torch.zeros(len(learnt["feature"]), len(evidence), dtype=torch.int64)
-        while True:
+        for _ in range(learnt["feature"].shape[1]):  # no path is longer, not even through trees that were tampered with
             value_TB = embedding_BD.T.gather(0, learnt["feature"].gather(1, node_TB))
             goes_left_TB = value_TB <= learnt["cut"].gather(1, node_TB)
             next_TB = torch.where(goes_left_TB, learnt["left"].gather(1, node_TB), learnt["right"].gather(1, node_TB))
@@ -169,7 +169,7 @@ class LocalDensity(Score):
         if len(bank) == 1:
             return {"bank": bank, "reach": torch.zeros(1).double(), "density": torch.ones(1).double()}
         count = min(self.neighbours, len(bank) - 1)
-        model = LocalOutlierFactor(count, novelty=True).fit(bank.numpy())
+        model = LocalOutlierFactor(n_neighbors=count, novelty=True).fit(bank.numpy())
         reach = torch.from_numpy(model._distances_fit_X_[:, -1].copy())
         return {"bank": bank, "reach": reach, "density": torch.from_numpy(model._lrd.copy())}
 

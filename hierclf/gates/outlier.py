@@ -7,19 +7,18 @@ B images, D embedding, Q classes of the logistic regression
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import numpy as np
 import torch
 from torch import Generator, Tensor
 
 from hierclf.errors import ConfigError
-from hierclf.gates.evidence import Evidence
+from hierclf.gates.evidence import CHUNK, Evidence
+from hierclf.gates.knn import even_sample
+from hierclf.gates.mahalanobis import group_means
 from hierclf.gates.score import Score, scores
-
-STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0)  # of the penalty on standardised embeddings, per image
 
 
 @scores.register("outlier")
@@ -27,24 +26,28 @@ STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0)  # of the penalty on standardised embeddings
 class OutlierHead(Score):
     """Log odds of other against known, by logistic regression on the standardised embedding.
 
-    Known and other weigh the same, whatever their numbers. The penalty is the one with the least log-loss in 3-fold
-    cross-validation.
+    Known and other weigh the same, whatever their numbers.
 
     Fort, Ren and Lakshminarayanan, *Exploring the Limits of Out-of-Distribution Detection*, NeurIPS 2021,
     arXiv:2106.03004.
 
     Args:
-        known_as: "one" class, or its "classes" each on its own, which tells other from a set of separate clusters
-            better than a single plane can. The score is then ``logsumexp`` over other minus that over known.
-        other_as: "one" class, or its "kinds" by `Evidence.label_B`.
-        penalty: L2 penalty per image; None finds it.
+        known_as: the "classes" each on its own, which tells other from a set of separate clusters better than a
+            single plane can, or all as "one". The score is ``logsumexp`` over other minus that over known.
+        other_as: "one" class, or its "kinds" by `Evidence.label_B`, which knows these kinds better and others less.
+        penalty: L2 penalty per image on the weights of the standardised embedding. Cross-validation on the kinds of
+            other at hand picks a weaker one, which then does worse on kinds that come later.
+        groups: where there are more known classes, or kinds, they are merged into so many by k-means on their means.
+        most: fitted on at most so many images of either side, drawn evenly over the classes.
     """
 
     needs_other: ClassVar[bool] = True
 
-    known_as: Literal["one", "classes"] = "one"
+    known_as: Literal["one", "classes"] = "classes"
     other_as: Literal["one", "kinds"] = "one"
-    penalty: float | None = None
+    penalty: float = 0.01
+    groups: int = 32
+    most: int = 10_000
 
     def __post_init__(self) -> None:
         if self.known_as not in ("one", "classes") or self.other_as not in ("one", "kinds"):
@@ -52,8 +55,9 @@ class OutlierHead(Score):
                 "expected known_as one of 'one', 'classes' and other_as one of 'one', 'kinds', "
                 f"got {self.known_as!r} and {self.other_as!r}"
             )
-        if self.penalty is not None and not self.penalty > 0:
-            raise ConfigError(f"expected a penalty above 0 or None (found by cross-validation), got {self.penalty}")
+        if not self.penalty > 0 or self.groups < 1 or self.most < 1:
+            came = f"penalty={self.penalty}, groups={self.groups}, most={self.most}"
+            raise ConfigError(f"expected a penalty above 0, and groups and most of at least 1, got {came}")
 
     @property
     def learns(self) -> tuple[str, ...]:
@@ -63,20 +67,20 @@ class OutlierHead(Score):
     def learn(self, known: Evidence, generator: Generator, other: Evidence | None) -> dict[str, Tensor]:
         """The logistic regression, with the standardisation folded into its weights."""
         assert other is not None
+        known, other = (side[even_sample(labels(side), self.most, generator)] for side in (known, other))
         embedding_BD = torch.cat([known.embedding_BD, other.embedding_BD]).double()
         mean_D, spread_D = embedding_BD.mean(0), embedding_BD.std(0, correction=0)
         spread_D = torch.where(spread_D > 1e-9 * spread_D.max(), spread_D, torch.inf)  # constant features say nothing
-        known_B = groups(known, split=self.known_as == "classes")
-        other_B = groups(other, split=self.other_as == "kinds") + int(known_B.max()) + 1
-        target_B = torch.cat([known_B, other_B]).numpy()
-        balance_B = np.repeat([0.5 / len(known), 0.5 / len(other)], [len(known), len(other)]) * len(embedding_BD)
-        standardised_BD = ((embedding_BD - mean_D) / spread_D).numpy()
+        standardised_BD = (embedding_BD - mean_D) / spread_D
         seed = int(torch.randint(2**31, (), generator=generator))
-        penalties = STRENGTHS if self.penalty is None else (self.penalty,)
-        penalty = best_penalty(standardised_BD, target_B, balance_B, penalties, seed)
-        weight_QD, bias_Q = logistic(standardised_BD, target_B, balance_B, penalty)
+        known_BD, other_BD = torch.split(standardised_BD, [len(known), len(other)])
+        known_B = merged(labels(known), known_BD, self.groups if self.known_as == "classes" else 1, seed)
+        other_B = merged(labels(other), other_BD, self.groups if self.other_as == "kinds" else 1, seed)
+        first = int(known_B.max()) + 1
+        balance_B = torch.cat([torch.full_like(part[:, 0], 1 / len(part)) for part in (known_BD, other_BD)])
+        weight_QD, bias_Q = logistic(standardised_BD, torch.cat([known_B, first + other_B]), balance_B, self.penalty)
         weight_QD = weight_QD / spread_D
-        is_other_Q = torch.arange(len(bias_Q)) > int(known_B.max())
+        is_other_Q = torch.arange(len(bias_Q)) >= first
         return {"weight": weight_QD, "bias": bias_Q - weight_QD @ mean_D, "is_other": is_other_Q}
 
     def measure(self, evidence: Evidence, learnt: Mapping[str, Tensor]) -> Tensor:
@@ -87,50 +91,55 @@ class OutlierHead(Score):
         return log_odds_B
 
 
-def groups(evidence: Evidence, *, split: bool) -> Tensor:
-    """Numbers ``0 …`` of the distinct labels, or 0 for every image when not split, shape ``(B,)``."""
-    if not split or evidence.label_B is None:
-        return torch.zeros(len(evidence), dtype=torch.int64)
-    return torch.unique(evidence.label_B, return_inverse=True)[1]
+def labels(evidence: Evidence) -> Tensor:
+    """The images' labels, or 0 for all where there are none, shape ``(B,)``."""
+    return torch.zeros(len(evidence), dtype=torch.int64) if evidence.label_B is None else evidence.label_B
 
 
-def logistic(
-    embedding_BD: np.ndarray, target_B: np.ndarray, weight_B: np.ndarray, penalty: float
-) -> tuple[Tensor, Tensor]:
-    """Weights ``(Q, D)`` and biases ``(Q,)`` of a weighted logistic regression with an L2 penalty per image."""
-    from sklearn.linear_model import LogisticRegression  # takes a second to import, and only fitting needs it
-
-    model = LogisticRegression(C=1 / (penalty * len(embedding_BD)), max_iter=1000, tol=1e-4)
-    model.fit(embedding_BD, target_B, sample_weight=weight_B)
-    weight, bias = torch.from_numpy(model.coef_), torch.from_numpy(model.intercept_)
-    if len(bias) == 1:  # scikit-learn keeps one row for two classes: the log odds of the second
-        weight, bias = torch.cat([torch.zeros_like(weight), weight]), torch.cat([torch.zeros_like(bias), bias])
-    return weight.double(), bias.double()
-
-
-def best_penalty(
-    embedding_BD: np.ndarray, target_B: np.ndarray, weight_B: np.ndarray, penalties: Sequence[float], seed: int
-) -> float:
-    """The penalty with the least weighted log-loss in 3-fold cross-validation.
-
-    Where a class has fewer images than folds there is nothing to measure, and the one in the middle is taken.
+def merged(label_B: Tensor, embedding_BD: Tensor, most: int, seed: int) -> Tensor:
+    """At most so many groups of images, numbered from 0: the labels, or clusters of their mean embeddings.
 
     Args:
-        embedding_BD: standardised embeddings, shape ``(B, D)``.
-        target_B: class numbers from 0, shape ``(B,)``.
-        weight_B: weight of each image, shape ``(B,)``.
-        penalties: candidates, in ascending order.
-        seed: of the folds.
-    """
-    from sklearn.model_selection import StratifiedKFold
+        label_B: any whole numbers, int64, shape ``(B,)``.
+        embedding_BD: float64, shape ``(B, D)``.
+        most: how many groups there may be.
+        seed: of the clustering.
 
-    folds = 3
-    if len(penalties) == 1 or np.bincount(target_B).min() < folds:
-        return penalties[len(penalties) // 2]
-    loss = np.zeros(len(penalties))
-    for train, test in StratifiedKFold(folds, shuffle=True, random_state=seed).split(embedding_BD, target_B):
-        for place, penalty in enumerate(penalties):
-            weight_QD, bias_Q = logistic(embedding_BD[train], target_B[train], weight_B[train], penalty)
-            log_p_BQ = (torch.from_numpy(embedding_BD[test]) @ weight_QD.T + bias_Q).log_softmax(1).numpy()
-            loss[place] -= weight_B[test] @ log_p_BQ[np.arange(len(test)), target_B[test]]
-    return penalties[int(loss.argmin())]
+    Returns:
+        int64, shape ``(B,)``; every number up to the largest occurs.
+    """
+    from sklearn.cluster import KMeans  # takes a second to import, and only fitting needs it
+
+    group_B: Tensor = torch.unique(label_B, return_inverse=True)[1]
+    if most == 1:
+        return torch.zeros_like(group_B)
+    if int(group_B.max()) < most:
+        return group_B
+    mean_KD = group_means(iter(torch.split(embedding_BD, CHUNK)), group_B)
+    cluster_K = KMeans(most, n_init=1, random_state=seed).fit(mean_KD.numpy()).labels_
+    return merged(torch.from_numpy(cluster_K).long()[group_B], embedding_BD, most, seed)
+
+
+def logistic(embedding_BD: Tensor, target_B: Tensor, balance_B: Tensor, penalty: float) -> tuple[Tensor, Tensor]:
+    """Weighted logistic regression with an L2 penalty on the weights, not on the biases.
+
+    Minimises ``Σ_i b_i (-log p_i) / Σ_i b_i + penalty ‖W‖² / 2``.
+
+    Args:
+        embedding_BD: standardised, float64, shape ``(B, D)``.
+        target_B: classes ``0 … Q - 1``, each of which occurs, int64, shape ``(B,)``.
+        balance_B: weight ``b`` of each image, float64, shape ``(B,)``.
+        penalty: above 0.
+
+    Returns:
+        Weights, shape ``(Q, D)``, and biases, shape ``(Q,)``, float64.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    share_B = balance_B / balance_B.sum()
+    model = LogisticRegression(C=1 / penalty, max_iter=1000, tol=1e-6)
+    model.fit(embedding_BD.numpy(), target_B.numpy(), sample_weight=share_B.numpy())
+    weight, bias = torch.from_numpy(model.coef_).double(), torch.from_numpy(model.intercept_).double()
+    if len(bias) == 1:  # scikit-learn keeps one row for two classes: the log odds of the second
+        weight, bias = torch.cat([torch.zeros_like(weight), weight]), torch.cat([torch.zeros_like(bias), bias])
+    return weight, bias

@@ -80,13 +80,15 @@ class Score(ABC):
         if len(known) == 0:
             raise DataError(f"expected images of the known classes to fit {self!r} on, got none")
         if self.needs_other and not other:
-            raise DataError(f"{self!r} needs images of other, got none; give some, or leave this score out")
+            raise DataError(
+                f"{self!r} needs images of other to learn from, got none; give some, or leave this score out"
+            )
         known.require_finite()
         if other is not None:
             other.require_finite()
         with torch.no_grad():
             learnt = self.learn(known.cpu(), generator, other.cpu() if other else None)
-        return FittedScore(self, learnt)
+        return FittedScore(self, {name: values.contiguous() for name, values in learnt.items()})
 
 
 @dataclass(frozen=True, eq=False)
