@@ -95,8 +95,8 @@ class DagPlan:
     @cached_property
     def group_E(self) -> Tensor:
         """The rank of each edge's parent among the internal nodes: the sibling group that the edge belongs to."""
-        _, group_E = torch.unique_consecutive(self.parent_E, return_inverse=True)  # type: ignore[no-untyped-call]
-        return group_E
+        _, group_E = torch.unique_consecutive(self.parent_E, return_inverse=True)
+        return torch.as_tensor(group_E)
 
     @cached_property
     def num_groups(self) -> int:

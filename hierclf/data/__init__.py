@@ -9,6 +9,7 @@ from hierclf.data.balance import BALANCES, Balance, class_balance
 from hierclf.data.dataset import ImageDataset, collate
 from hierclf.data.decoding import IMAGE_SUFFIXES, MAX_PIXELS, read_image
 from hierclf.data.image_set import ImageSet, content_hash, image_to_pil
+from hierclf.data.joining import join_sets
 from hierclf.data.labels import UnmatchedLabel, label_nodes, label_text, unmatched_labels
 from hierclf.data.scan import MAX_CORRUPT_SHARE, Scan, changed_images, require_readable, scan, shared_images
 from hierclf.data.sources import load_images
@@ -30,6 +31,7 @@ __all__ = [
     "collate",
     "content_hash",
     "image_to_pil",
+    "join_sets",
     "label_nodes",
     "label_text",
     "load_images",

@@ -75,14 +75,21 @@ class Decision:
 class Decisions(Sequence[Decision]):
     """The decisions for many images: a sequence of `Decision`, and one array per column.
 
+    As an array it is the likeliest class of each image, whatever the answer, so that scikit-learn's metrics work.
+
+    Args:
+        rows: one decision per image.
+        classes: what to call a leaf in that array, where it is not its name (the number 3 for the leaf "3").
+
     >>> decisions = Decisions([Decision(image="a.jpg", status="known", node="7", probability=0.9, p_value=0.5, leaf="7",
     ...                                 leaf_probability=0.9, route=("sign", "7"), reason="")])
     >>> decisions.node, decisions.probability
     (array(['7'], dtype=object), array([0.9]))
     """
 
-    def __init__(self, rows: Sequence[Decision]) -> None:
+    def __init__(self, rows: Sequence[Decision], *, classes: Mapping[str, Any] | None = None) -> None:
         self._rows = tuple(rows)
+        self._classes = dict(classes or {})
 
     def _texts(self, column: str) -> npt.NDArray[np.object_]:
         texts = np.empty(len(self._rows), dtype=object)
@@ -156,7 +163,7 @@ class Decisions(Sequence[Decision]):
     def __getitem__(self, index: int | slice | Sequence[int] | npt.NDArray[Any]) -> Decision | Decisions:
         if isinstance(index, (int, np.integer)):
             return self._rows[index]
-        return Decisions([self._rows[place] for place in np.arange(len(self._rows))[index]])
+        return Decisions([self._rows[place] for place in np.arange(len(self._rows))[index]], classes=self._classes)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -165,7 +172,21 @@ class Decisions(Sequence[Decision]):
         return iter(self._rows)
 
     def __add__(self, other: Decisions) -> Decisions:
-        return Decisions([*self._rows, *other])
+        return Decisions([*self._rows, *other], classes=self._classes or other._classes)
+
+    @property
+    def shape(self) -> tuple[int]:
+        """As an array: ``(n,)``."""
+        return (len(self._rows),)
+
+    @property
+    def ndim(self) -> int:
+        """As an array: 1."""
+        return 1
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        leaves = [self._classes.get(row.leaf, row.leaf) for row in self._rows]
+        return np.array(leaves, dtype=dtype)
 
     def __repr__(self) -> str:
         counts = {status: int((self.status == status).sum()) for status in STATUSES}

@@ -16,19 +16,49 @@ from hierclf.metrics.ancestry import Ints
 class Reading(Protocol):
     """What the model saw; see `hierclf.model.Reading`."""
 
-    names: Sequence[str]
-    node_log_probs_BN: Any
-    unknown_score_B: Any
-    errors: Mapping[int, str]
+    @property
+    def names(self) -> Sequence[str]:
+        """What each image is called."""
+        ...
+
+    @property
+    def node_log_probs_BN(self) -> Any:
+        """Log-memberships."""
+        ...
+
+    @property
+    def unknown_score_B(self) -> Any:
+        """The gate's score."""
+        ...
+
+    @property
+    def errors(self) -> Mapping[int, str]:
+        """What was wrong with unreadable images, by place."""
+        ...
 
 
 class Decided(Protocol):
     """What was decided; see `hierclf.decisions.Decisions`."""
 
-    status: Any
-    node: Any
-    probability: Any
-    reason: Any
+    @property
+    def status(self) -> Any:
+        """Status of each image."""
+        ...
+
+    @property
+    def node(self) -> Any:
+        """The answer for each image."""
+        ...
+
+    @property
+    def probability(self) -> Any:
+        """M(node) of each image."""
+        ...
+
+    @property
+    def reason(self) -> Any:
+        """Why, in words."""
+        ...
 
 
 def label_nodes(label_n: npt.ArrayLike, plan: DagPlan, count: int) -> Ints:

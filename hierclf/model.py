@@ -1,0 +1,253 @@
+"""A trained model: backbone, head, gate and decision rule, put together from finished parts.
+
+::
+
+    images → backbone → embedding (B, D) → head → log-memberships (B, N)  ┐
+                                         ↘ gate → p-value (B,)            ┴→ decisions
+
+A model is a value. It learns nothing and remembers nothing: `embed`, `read` and `decide` take values and return new
+ones. What the flat baseline would have said comes along in every reading, because a hierarchy has to earn its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import torch
+from torch import Tensor, nn
+
+from hierclf.backbones import Backbone, EmbeddingCache
+from hierclf.dag import DagPlan
+from hierclf.data import ImageSet
+from hierclf.decisions import Decisions, Rule, decide, rules
+from hierclf.embedding import Embedded, embed_images
+from hierclf.errors import DataError
+from hierclf.gates import Evidence, Gate, conformal_threshold, p_values
+from hierclf.heads import Head
+from hierclf.progress import Progress, silent
+from hierclf.taxonomy import Taxonomy
+
+# B images, D embedding, N nodes, L leaves
+
+ROWS_AT_ONCE = 4096
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """How decisions are made and what is promised about them.
+
+    Args:
+        rule: a name from `hierclf.decisions.rules`.
+        point: the rule's operating point (θ or λ); ignored by rules without one.
+        correct: the promised share of answers that are correct or an ancestor, or None when nothing is promised.
+        calibrated_on: number of known images behind that promise.
+    """
+
+    rule: str = "threshold"
+    point: float = 0.5
+    correct: float | None = None
+    calibrated_on: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Baseline:
+    """The flat softmax with a threshold on its largest probability: what most people would have used.
+
+    Args:
+        head: a flat head on the same embedding.
+        calibration_scores: its MSP score on the same calibration images, ascending, float64, shape ``(n,)``.
+    """
+
+    head: Head
+    calibration_scores: Tensor
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Reading:
+    """What a model sees in B images; rows of unreadable images are NaN.
+
+    Args:
+        names: what each image is called.
+        node_log_probs_BN: log M given that the image is known, float64.
+        unknown_score_B: the gate's score, larger = more unknown, float64.
+        p_value_B: its p-value, float64.
+        components: each gate score on its own, by name, float64, shape ``(B,)``.
+        baseline_log_probs_BL: the flat baseline's log-probabilities of the leaves, float64.
+        errors: what was wrong with unreadable images, by place.
+    """
+
+    names: tuple[str, ...]
+    node_log_probs_BN: Tensor
+    unknown_score_B: Tensor
+    p_value_B: Tensor
+    components: Mapping[str, Tensor]
+    baseline_log_probs_BL: Tensor
+    errors: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Model:
+    """Everything that is needed to decide about an image.
+
+    Args:
+        plan: the compiled taxonomy.
+        backbone: the feature extractor, or None when embeddings are given.
+        head: embedding to log-memberships.
+        gate: known or other; None lets everything in.
+        operation: how to decide.
+        baseline: the flat softmax beside it.
+        in_features: width D of the embedding.
+    """
+
+    plan: DagPlan
+    backbone: Backbone | None
+    head: Head
+    gate: Gate | None
+    operation: Operation
+    baseline: Baseline
+    in_features: int
+
+    @property
+    def taxonomy(self) -> Taxonomy:
+        """What may be recognised."""
+        return self.plan.taxonomy
+
+    @property
+    def alpha(self) -> float:
+        """The share of known images that may be turned away; 0 without a gate."""
+        return self.gate.alpha if self.gate is not None else 0.0
+
+    @property
+    def threshold(self) -> float:
+        """The unknown score above which an image is turned away; infinity without a gate."""
+        return self.gate.threshold if self.gate is not None else float("inf")
+
+    def with_operation(self, operation: Operation) -> Model:
+        """The same model with another way to decide."""
+        return replace(self, operation=operation)
+
+    def embed(
+        self,
+        image_set: ImageSet,
+        *,
+        device: torch.device | str = "cpu",
+        batch_size: int = 64,
+        workers: int = 0,
+        cache: EmbeddingCache | None = None,
+        progress: Progress = silent,
+    ) -> Embedded:
+        """Embed images; see `hierclf.embedding.embed_images`.
+
+        Raises:
+            DataError: the model was fitted on embeddings and has no backbone.
+        """
+        if self.backbone is None:
+            raise DataError("this model was fitted on embeddings (backbone=None); give it embeddings (n, d), no images")
+        return embed_images(
+            self.backbone,
+            image_set,
+            device=device,
+            batch_size=batch_size,
+            workers=workers,
+            cache=cache,
+            progress=progress,
+        )
+
+    @torch.no_grad()
+    def read(
+        self, embedding_BD: Tensor, *, names: Sequence[str] = (), errors: Mapping[int, str] | None = None
+    ) -> Reading:
+        """What the model sees in embeddings.
+
+        Args:
+            embedding_BD: any float dtype, shape ``(B, D)``.
+            names: what to call the images; ``#0``, ``#1``, … when left out.
+            errors: what was wrong with images that could not be read; their rows may hold NaN.
+
+        Returns:
+            All values on the CPU in float64.
+
+        Raises:
+            DataError: another width than the model was fitted on, or NaN in a row without an error.
+        """
+        errors = dict(errors or {})
+        if embedding_BD.ndim != 2 or embedding_BD.shape[1] != self.in_features:
+            raise DataError(
+                f"expected embeddings of shape (n, {self.in_features}), as the model was fitted on, "
+                f"got {tuple(embedding_BD.shape)}"
+            )
+        names = tuple(names) or tuple(f"#{place}" for place in range(len(embedding_BD)))
+        readable = torch.ones(len(embedding_BD), dtype=torch.bool)
+        readable[list(errors)] = False
+        good_BD = embedding_BD[readable].to(self.dtype)
+        parts = [self._read(part_BD) for part_BD in torch.split(good_BD, ROWS_AT_ONCE)] or [self._read(good_BD)]
+
+        def spread(pieces: Sequence[Tensor]) -> Tensor:
+            values = torch.cat(list(pieces)).double()
+            whole = torch.full((len(embedding_BD), *values.shape[1:]), torch.nan, dtype=torch.float64)
+            whole[readable] = values
+            return whole
+
+        components = {name: spread([part.components[name] for part in parts]) for name in parts[0].components}
+        return Reading(
+            names=names,
+            node_log_probs_BN=spread([part.node_log_probs_BN for part in parts]),
+            unknown_score_B=spread([part.unknown_score_B for part in parts]),
+            p_value_B=spread([part.p_value_B for part in parts]),
+            components=components,
+            baseline_log_probs_BL=spread([part.baseline_log_probs_BL for part in parts]),
+            errors=errors,
+        )
+
+    def decide(self, reading: Reading, *, operation: Operation | None = None) -> Decisions:
+        """Decide about what was read; ``operation`` overrides the model's own."""
+        operation = operation or self.operation
+        return decide(
+            reading.names,
+            reading.node_log_probs_BN.nan_to_num(nan=0.0),
+            reading.p_value_B,
+            self.plan,
+            rule=operation.rule,
+            point=operation.point,
+            alpha=self.alpha,
+            errors=reading.errors,
+        )
+
+    @property
+    def rule(self) -> Rule:
+        """The rule in force."""
+        return rules[self.operation.rule]
+
+    @property
+    def baseline_threshold(self) -> float:
+        """The baseline's MSP score above which it turns an image away, at the same share of known images."""
+        return conformal_threshold(self.baseline.calibration_scores, self.alpha) if self.alpha else float("inf")
+
+    @cached_property
+    def dtype(self) -> torch.dtype:
+        """What the head computes in: float64 on given embeddings, float32 behind a backbone."""
+        assert isinstance(self.head, nn.Module)
+        return next(self.head.parameters()).dtype
+
+    def _read(self, embedding_BD: Tensor) -> Reading:
+        logits_BO = self.head(embedding_BD)
+        node_log_probs_BN = self.head.node_log_probs(logits_BO).double()
+        node_log_probs_BN[:, 0] = 0.0  # M(root) = 1, whatever the rounding of a sum over leaves
+        flat_BL = self.baseline.head(embedding_BD).double().log_softmax(1)
+        if self.gate is None:
+            score_B, components = torch.zeros(len(embedding_BD), dtype=torch.float64), {}
+            p_value_B = torch.ones_like(score_B)
+        else:
+            components = self.gate.components(Evidence(embedding_BD, self.head.leaf_scores(logits_BO)))
+            score_B = self.gate.combined(components)
+            p_value_B = p_values(self.gate.calibration_scores, score_B)
+        return Reading(
+            names=(),
+            node_log_probs_BN=node_log_probs_BN.clamp(max=0.0),
+            unknown_score_B=score_B,
+            p_value_B=p_value_B,
+            components=components,
+            baseline_log_probs_BL=flat_BL,
+        )

@@ -1,0 +1,85 @@
+"""Every setting of a fit, with its type, its range and its default, in one place.
+
+The Python API, the command line (``--set key=value``) and experiment configs all end here, so a typo gets the same
+"did you mean" everywhere.
+
+>>> Settings.checked({"epochs": 3, "kep": 0.9})
+Traceback (most recent call last):
+    ...
+hierclf.errors.ConfigError: no setting named 'kep'; did you mean 'keep'? (known: ...)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from hierclf.errors import ConfigError
+from hierclf.registry import did_you_mean
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Settings(BaseModel):
+    """Settings of `hierclf.HierarchicalClassifier`, which documents each of them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    backbone: Any = None
+    weights: str | None = "default"
+    freeze: bool | None = None
+    image_size: int | tuple[int, int] | None = None
+    head: str = "shared"
+    level_weights: Any = None
+    node_weights: dict[str, Weight] | None = None
+    class_weights: str | dict[str, Weight] | None = None
+    embedding_loss: str | None = None
+    embedding_weight: Weight = 0.5
+    gate: Any = "auto"
+    combine: str = "fisher"
+    keep: Share = 0.95
+    rule: str = "threshold"
+    correct: Share | None = 0.95
+    point: float | None = None
+    epochs: Annotated[int, Field(ge=1)] | None = None
+    batch_size: Annotated[int, Field(ge=2)] = 64
+    head_rate: Annotated[float, Field(gt=0)] = 2e-3
+    backbone_rate: Annotated[float, Field(gt=0)] = 2e-4
+    weight_decay: Weight = 0.01
+    patience: Annotated[int, Field(ge=1)] = 15
+    augmentation: str = "auto"
+    calibration_share: Annotated[float, Field(gt=0, lt=0.8)] = 0.15
+    device: str = "auto"
+    workers: Annotated[int, Field(ge=0)] = 0
+    cache: bool = True
+    seed: Annotated[int, Field(ge=0)] = 0
+    quiet: Literal[True, False] = True
+
+    @classmethod
+    def checked(cls, given: Mapping[str, Any]) -> Settings:
+        """Settings from a mapping.
+
+        Raises:
+            ConfigError: an unknown name, a wrong type or a value out of range; all of them in one message.
+        """
+        try:
+            return cls(**given)
+        except ValidationError as error:
+            raise ConfigError("\n".join(_sentences(error, cls))) from None
+
+
+def _sentences(error: ValidationError, kind: type[BaseModel]) -> list[str]:
+    lines: dict[str, str] = {}
+    for fault in error.errors():
+        name = str(fault["loc"][0])
+        if fault["type"] == "extra_forbidden":
+            known = tuple(kind.model_fields)
+            lines[name] = f"no setting named {name!r}{did_you_mean(name, known)} (known: {', '.join(known)})"
+        else:
+            told = fault["msg"][:1].lower() + fault["msg"][1:]
+            sentence = f"{name}: {told}, got {fault['input']!r}"
+            lines[name] = f"{lines[name]}; or {told}" if name in lines else sentence
+    return list(lines.values())
