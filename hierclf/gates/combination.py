@@ -73,7 +73,7 @@ class PValueMap:
             raise CalibrationError(f"expected at least one score, all finite, to fit p-values on; got {came}")
         knots, ties = torch.unique(ascending, return_counts=True)
         at_least = count - (ties.cumsum(0) - ties)
-        surprise = -(at_least / (count + 1)).log()
+        surprise = -(at_least.double() / (count + 1)).log()
         bulk = int((at_least >= TAIL * count).sum())  # at least one: all images score at least the first knot
         start = knots[bulk - 1]
         excess = (ascending - start).clamp(min=0).sum() / max(int((ascending > start).sum()), 1)
