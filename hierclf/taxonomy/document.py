@@ -21,11 +21,9 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from yaml.events import ScalarEvent
-
 from hierclf.errors import TaxonomyError
 from hierclf.registry import did_you_mean
-from hierclf.taxonomy.events import Collection, Stop, Value, place, read_value, report
+from hierclf.taxonomy.events import Collection, Scalar, Stop, Value, read_value, report
 from hierclf.taxonomy.fault import Fault, error_from
 from hierclf.taxonomy.names import quoted
 from hierclf.taxonomy.outline import Outline, check_edges, is_nothing, read_name, read_outline
@@ -131,7 +129,7 @@ def schema() -> dict[str, Any]:
 
 @contextmanager
 def _collector_at_rest() -> Iterator[None]:
-    """Keep Python's cycle collector from walking 100,000 living marks over and over, which takes most of the time."""
+    """Keep Python's cycle collector from walking 100,000 living scalars over and over, which takes most of the time."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -162,7 +160,7 @@ def _read(source: Source, value: Value | None) -> Taxonomy | None:
         return None
     if not isinstance(value, Collection) or not value.is_mapping:
         help = "start with `tree:` and list the classes under it"
-        report(source, "wrong-type", "a taxonomy is a mapping with the key `tree`", place(value), help)
+        report(source, "wrong-type", "a taxonomy is a mapping with the key `tree`", value, help)
         return None
     keys = read_keys(source, value, KEYS, "a taxonomy")
     _check_version(source, keys.get("version"))
@@ -172,7 +170,7 @@ def _read(source: Source, value: Value | None) -> Taxonomy | None:
 
     nodes = dict.fromkeys([outline.root, *(child for _, child in outline.edges)])
     if len(nodes) > MOST_NODES:
-        report(source, "too-large", f"{len(nodes):,} classes; at most {MOST_NODES:,} are allowed", value.event)
+        report(source, "too-large", f"{len(nodes):,} classes; at most {MOST_NODES:,} are allowed", value)
     labels = read_labels(source, keys.get("labels"), nodes)
     weights = read_keys(source, keys.get("weights"), ("levels", "classes"), '"weights"')
     level_weights = read_level_weights(source, weights.get("levels"))
@@ -199,7 +197,7 @@ def _read_tree(source: Source, document: Collection, keys: dict[str, Value], *, 
     root = (read_name(source, named, {}, what="a root") if named is not None else None) or "root"
     outline = read_outline(source, root, keys.get("tree"))
     if not outline.edges and not source.faults:
-        where = place(keys["tree"]) if "tree" in keys else document.event
+        where = keys.get("tree", document)
         message = "the tree holds no class" if "tree" in keys else "no classes: the key `tree` is missing"
         report(source, "empty", message, where, "list the classes under `tree:`, such as `tree: [cat, dog]`")
     check_edges(source, outline, is_tree=is_tree)
@@ -214,7 +212,7 @@ def _check_version(source: Source, value: Value | None) -> None:
 
 
 def _read_shape(source: Source, value: Value | None) -> bool:
-    written: ScalarEvent | None = read_word(source, value, '"shape"')
+    written: Scalar | None = read_word(source, value, '"shape"')
     if written is None or written.value in SHAPES:
         return written is None or written.value == "tree"
     help = source.did_you_mean(written.value, list(SHAPES)) or "the shape is tree (the default) or dag"

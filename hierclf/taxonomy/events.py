@@ -8,7 +8,7 @@ have none of that. They are gathered here with an explicit stack and with limits
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NoReturn, TypeAlias
+from typing import NamedTuple, NoReturn, TypeAlias
 
 import yaml
 from yaml.events import (
@@ -25,29 +25,47 @@ from hierclf.taxonomy.names import quoted
 from hierclf.taxonomy.source import Source
 
 MOST_NESTED = 256
-MOST_SCALARS = 500_000
+MOST_SCALARS = 300_000
 
 PARSER: type = getattr(yaml, "CLoader", yaml.Loader)  # only its parser is used, never its constructor
 
 
+class Spot(NamedTuple):
+    """A place in a text: line and column from 0, and how many characters it covers on that line."""
+
+    line: int
+    column: int
+    width: int
+
+
+class Scalar(NamedTuple):
+    """A text with its place; the style is the quote around it, or nothing for a plain one."""
+
+    value: str
+    style: str | None
+    line: int
+    column: int
+    width: int
+
+
 class Collection:
-    """A mapping (keys and values in turn) or a sequence, with the event that opened it."""
+    """A mapping (keys and values in turn) or a sequence, with the place where it starts."""
 
-    __slots__ = ("event", "is_mapping", "items")
+    __slots__ = ("column", "is_mapping", "items", "line", "width")
 
-    def __init__(self, event: CollectionStartEvent) -> None:
-        self.event = event
-        self.is_mapping = type(event) is MappingStartEvent
+    def __init__(self, spot: Spot, *, is_mapping: bool) -> None:
+        self.line, self.column, self.width = spot
+        self.is_mapping = is_mapping
         self.items: list[Value] = []
 
-    def pairs(self) -> Iterator[tuple[ScalarEvent, Value]]:
-        """Keys and values; a key that is not text is left out, since it was reported already."""
+    def pairs(self) -> Iterator[tuple[Scalar, Value]]:
+        """Keys and values of a mapping."""
         for key, value in zip(self.items[::2], self.items[1::2], strict=True):
-            if type(key) is ScalarEvent:
+            if isinstance(key, Scalar):  # every other key was reported and taken out when the mapping ended
                 yield key, value
 
 
-Value: TypeAlias = ScalarEvent | Collection
+Value: TypeAlias = Scalar | Collection
 
 
 class Stop(Exception):  # noqa: D101 - a fault after which the rest makes no sense; never leaves this package
@@ -68,16 +86,16 @@ def read_value(source: Source) -> Value | None:
         if isinstance(event, ScalarEvent):
             scalars += 1
             if scalars > MOST_SCALARS:
-                _stop(source, event, "too-large", f"more than {MOST_SCALARS:,} names")
+                _stop(source, spot_of(event), "too-large", f"more than {MOST_SCALARS:,} names")
             if event.anchor is not None or event.tag is not None:
                 _refuse_marks(source, event)
-            items.append(event)
+            items.append(Scalar(event.value, event.style, *spot_of(event)))
         elif isinstance(event, CollectionStartEvent):
             if event.anchor is not None or event.tag is not None:
                 _refuse_marks(source, event)
             if len(stack) >= MOST_NESTED:
-                _stop(source, event, "too-deep", f"nested deeper than {MOST_NESTED} levels")
-            collection = Collection(event)
+                _stop(source, spot_of(event), "too-deep", f"nested deeper than {MOST_NESTED} levels")
+            collection = Collection(spot_of(event), is_mapping=isinstance(event, MappingStartEvent))
             items.append(collection)
             stack.append(collection)
             items = collection.items
@@ -91,37 +109,23 @@ def read_value(source: Source) -> Value | None:
         elif isinstance(event, DocumentStartEvent):
             documents += 1
             if documents > 1:
-                _stop(source, event, "syntax", "a second document in the same file", "keep one, without another `---`")
+                help = "keep one, without another `---`"
+                _stop(source, spot_of(event), "syntax", "a second document in the same file", help)
     return top[0] if top else None
 
 
-def offset_of(event: Event) -> tuple[int, int]:
-    """Line and column of an event, both from 0; they also tell which of two events stands first."""
-    mark = event.start_mark
-    return (mark.line, mark.column) if mark is not None else (0, 0)
+def spot_of(event: Event) -> Spot:
+    """The place of an event; what covers several lines counts as one character."""
+    start, end = event.start_mark, event.end_mark
+    if start is None or end is None:
+        return Spot(0, 0, 1)
+    line, column = start.line, start.column
+    return Spot(line, column, end.column - column if end.line == line and end.column > column else 1)
 
 
-def line_of(event: Event) -> int:
-    """The line of an event as people count, from 1."""
-    return offset_of(event)[0] + 1
-
-
-def span_of(event: Event) -> int:
-    """How many characters an event covers on its first line, at least 1."""
-    line, column = offset_of(event)
-    end = event.end_mark
-    return max(1, end.column - column) if end is not None and end.line == line else 1
-
-
-def report(source: Source, rule: str, message: str, event: Event, help: str = "") -> None:
-    """Note a fault at the place of an event."""
-    line, column = offset_of(event)
-    source.report(rule, message, line=line, column=column, span=span_of(event), help=help)
-
-
-def place(value: Value) -> Event:
-    """The event that says where a value starts."""
-    return value.event if isinstance(value, Collection) else value
+def report(source: Source, rule: str, message: str, place: Spot | Value, help: str = "") -> None:
+    """Note a fault at a place."""
+    source.report(rule, message, line=place.line, column=place.column, span=place.width, help=help)
 
 
 def _events(source: Source) -> Iterator[Event]:
@@ -157,44 +161,44 @@ def _advice(problem: str, context: str) -> str:
     return "check the indentation, and put names with special characters in quotes"
 
 
-def _stop(source: Source, event: Event, rule: str, message: str, help: str = "") -> NoReturn:
-    report(source, rule, message, event, help)
+def _stop(source: Source, place: Spot | Value, rule: str, message: str, help: str = "") -> NoReturn:
+    report(source, rule, message, place, help)
     raise Stop
 
 
 def _refuse_alias(source: Source, event: AliasEvent) -> None:
-    help = f'write the names out; a name that starts with * goes in quotes: "*{event.anchor}"'
-    _stop(source, event, "anchors", f"aliases such as *{event.anchor} are not read", help)
+    alias = quoted(f"*{event.anchor}")
+    help = f"write the names out; a name that starts with * goes in quotes: {alias}"
+    _stop(source, spot_of(event), "anchors", f"the alias {alias} is not read", help)
 
 
 def _refuse_marks(source: Source, event: ScalarEvent | CollectionStartEvent) -> None:
     if event.anchor is not None:
         help = "write the names out; a name that starts with & goes in quotes"
-        _stop(source, event, "anchors", f"anchors such as &{event.anchor} are not read", help)
+        _stop(source, spot_of(event), "anchors", f"the anchor {quoted(f'&{event.anchor}')} is not read", help)
     help = "leave the tag out; a name that starts with ! goes in quotes"
-    report(source, "tags", f"tags such as {event.tag} are not read: every scalar is text", event, help)
+    report(source, "tags", f"the tag {quoted(str(event.tag))} is not read: every scalar is text", spot_of(event), help)
 
 
 def _check_keys(source: Source, mapping: Collection) -> None:
+    """Report keys that are no text or stand twice, and take them out."""
     keys = mapping.items[::2]
-    texts = [key.value for key in keys if type(key) is ScalarEvent]
-    if len(texts) == len(keys) == len(set(texts)) and "<<" not in texts:
+    texts = {key.value for key in keys if isinstance(key, Scalar)}
+    if len(texts) == len(keys) and "<<" not in texts:
         return
-    first: dict[str, ScalarEvent] = {}
-    for key in keys:
-        if type(key) is not ScalarEvent:
-            report(source, "wrong-type", "a key must be text, not a list or a mapping", place(key))
+    first: dict[str, Scalar] = {}
+    kept: list[Value] = []
+    for key, value in zip(keys, mapping.items[1::2], strict=True):
+        if isinstance(key, Collection):
+            report(source, "wrong-type", "a key must be text, not a list or a mapping", key)
         elif key.value == "<<" and not key.style:
-            _stop(
-                source,
-                key,
-                "anchors",
-                "merge keys are not read",
-                "write the names out; a class named << goes in quotes",
-            )
+            help = "write the names out; a class named << goes in quotes"
+            _stop(source, key, "anchors", "merge keys are not read", help)
         elif key.value in first:
-            line = line_of(first[key.value])
+            line = first[key.value].line + 1
             message = f"{quoted(key.value)} stands twice in this mapping, first in line {line}"
             report(source, "duplicate-key", message, key, "join the two, or rename one")
         else:
             first[key.value] = key
+            kept += [key, value]
+    mapping.items = kept

@@ -11,9 +11,7 @@ from dataclasses import dataclass, field
 from itertools import chain, repeat
 from typing import TypeAlias
 
-from yaml.events import Event, ScalarEvent
-
-from hierclf.taxonomy.events import Collection, Value, line_of, offset_of, report
+from hierclf.taxonomy.events import Collection, Scalar, Value, report
 from hierclf.taxonomy.names import all_plain, complaint_about, normalise_name, quoted
 from hierclf.taxonomy.source import Source
 
@@ -26,18 +24,18 @@ Below: TypeAlias = list[tuple[str, Value]]  # names with what stands under each
 
 @dataclass(kw_only=True)
 class Outline:
-    """Edges ``(parent, child)`` with the event that names each child.
+    """Edges ``(parent, child)`` with the scalar that names each child.
 
     Args:
         root: the name that stands above the top-level names.
         edges: the pairs, in the order of the file once `check_edges` has run.
-        events: for each edge the scalar that names its child.
+        places: for each edge the scalar that names its child.
         spelling: names outside ASCII, in normal form, with the first spelling of each.
     """
 
     root: str
     edges: list[Edge] = field(default_factory=list)
-    events: list[ScalarEvent] = field(default_factory=list)
+    places: list[Scalar] = field(default_factory=list)
     spelling: dict[str, str] = field(default_factory=dict)
 
 
@@ -64,7 +62,7 @@ def read_outline(source: Source, root: str, tree: Value | None) -> Outline:
 
 def is_nothing(value: Value) -> bool:
     """Whether a value after a key leaves it empty: nothing at all, ``~`` or ``null``, without quotes."""
-    return type(value) is ScalarEvent and not value.style and value.value in ("", "~", "null")
+    return isinstance(value, Scalar) and not value.style and value.value in ("", "~", "null")
 
 
 def check_edges(source: Source, outline: Outline, *, is_tree: bool) -> None:
@@ -72,53 +70,53 @@ def check_edges(source: Source, outline: Outline, *, is_tree: bool) -> None:
     children = {child for _, child in outline.edges}
     if len(children) == len(outline.edges) and outline.root not in children:
         return  # each name once, all below the root: a tree
-    order = sorted(range(len(outline.edges)), key=lambda place: offset_of(outline.events[place]))
-    outline.edges = [outline.edges[place] for place in order]
-    outline.events = [outline.events[place] for place in order]
+    order = sorted(range(len(outline.edges)), key=lambda index: _offset(outline.places[index]))
+    outline.edges = [outline.edges[index] for index in order]
+    outline.places = [outline.places[index] for index in order]
 
-    first_event: dict[Edge, Event] = {}
+    first_place: dict[Edge, Scalar] = {}
     first_parent: dict[str, Edge] = {}
     seconds: list[tuple[Edge, Edge]] = []
-    for edge, event in zip(outline.edges, outline.events, strict=True):
+    for edge, scalar in zip(outline.edges, outline.places, strict=True):
         parent, child = edge
         if parent == child:
             help = "drop it here, or rename one of the two"
-            report(source, "class-under-itself", f"{quoted(child)} is listed under itself", event, help)
-        elif edge in first_event:
-            line = line_of(first_event[edge])
+            report(source, "class-under-itself", f"{quoted(child)} is listed under itself", scalar, help)
+        elif edge in first_place:
+            line = first_place[edge].line + 1
             message = f"{quoted(child)} is listed twice under {quoted(parent)}, first in line {line}"
-            report(source, "listed-twice", message, event, "drop one of the two")
+            report(source, "listed-twice", message, scalar, "drop one of the two")
         else:
-            first_event[edge] = event
+            first_place[edge] = scalar
             if first_parent.setdefault(child, edge) != edge:
                 seconds.append((first_parent[child], edge))
 
-    looped = _report_loops(source, first_event)
+    looped = _report_loops(source, first_place)
     in_loop = {child for _, child in looped}
     for earlier, edge in seconds if is_tree else ():
         if edge[1] not in in_loop:  # mending the loop may mend this too
-            above, line = quoted(earlier[0]), line_of(first_event[earlier])
+            above, line = quoted(earlier[0]), first_place[earlier].line + 1
             message = f"{quoted(edge[1])} is listed under {above} in line {line} and again under {quoted(edge[0])}"
             help = "add `shape: dag` if it has two parents, or give one of the two another name"
-            report(source, "second-parent", message, first_event[edge], help)
+            report(source, "second-parent", message, first_place[edge], help)
 
 
-def read_name(source: Source, event: ScalarEvent, spelling: dict[str, str], *, what: str = "a class") -> str | None:
+def read_name(source: Source, scalar: Scalar, spelling: dict[str, str], *, what: str = "a class") -> str | None:
     """The name that a scalar spells, in normal form, or None after noting why it cannot be one.
 
     Args:
         source: where faults go.
-        event: the scalar.
+        scalar: the scalar.
         spelling: the names outside ASCII that were met so far, each with its first spelling; grows.
         what: what is being named, for the message about an empty name.
     """
-    raw: str = event.value
+    raw: str = scalar.value
     complaint = complaint_about(raw)
     if complaint is not None:
         if not raw:
-            report(source, "empty-name", f"{what} without a name", event, "write a name, or drop the entry")
+            report(source, "empty-name", f"{what} without a name", scalar, "write a name, or drop the entry")
         else:
-            report(source, "bad-name", f"{quoted(raw)} {complaint}", event, "type the name again without it")
+            report(source, "bad-name", f"{quoted(raw)} {complaint}", scalar, "type the name again without it")
         return None
     if raw.isascii():
         return raw
@@ -126,31 +124,31 @@ def read_name(source: Source, event: ScalarEvent, spelling: dict[str, str], *, w
     if spelling.setdefault(name, raw) != raw:
         spelt = f"{spelling[name]!a} and {raw!a}"
         message = f"{quoted(raw)} is spelt in two ways that look alike: {spelt}"
-        report(source, "nfc-twin", message, event, f"they are one name in Unicode normal form C; write {name!a}")
+        report(source, "nfc-twin", message, scalar, f"they are one name in Unicode normal form C; write {name!a}")
         return None
     return name
 
 
-def _add(source: Source, outline: Outline, parent: str, event: ScalarEvent) -> str | None:
-    name = read_name(source, event, outline.spelling)
+def _add(source: Source, outline: Outline, parent: str, scalar: Scalar) -> str | None:
+    name = read_name(source, scalar, outline.spelling)
     if name is not None:
         outline.edges.append((parent, name))
-        outline.events.append(event)
+        outline.places.append(scalar)
     return name
 
 
-def _add_plain(outline: Outline, parent: str, events: list[ScalarEvent]) -> bool:
+def _add_plain(outline: Outline, parent: str, scalars: list[Scalar]) -> bool:
     """Add many children at once when none of their names needs a closer look; whether it was done."""
-    names = [event.value for event in events]
+    names = [scalar.value for scalar in scalars]
     if not all_plain(names):
         return False
     outline.edges.extend(zip(repeat(parent), names))
-    outline.events.extend(events)
+    outline.places.extend(scalars)
     return True
 
 
 def _add_items(source: Source, outline: Outline, parent: str, items: Collection, below: Below) -> None:
-    names = [item for item in items.items if isinstance(item, ScalarEvent)]
+    names = [item for item in items.items if isinstance(item, Scalar)]
     if len(names) == len(items.items) and _add_plain(outline, parent, names):
         return
     for item in items.items:
@@ -160,7 +158,7 @@ def _add_items(source: Source, outline: Outline, parent: str, items: Collection,
             _add_pairs(source, outline, parent, item, below)
         else:
             help = "list names, or mappings such as `- upper: [shirt, coat]`"
-            report(source, "wrong-type", "a list right inside a list says nothing", item.event, help)
+            report(source, "wrong-type", "a list right inside a list says nothing", item, help)
 
 
 def _add_pairs(source: Source, outline: Outline, parent: str, mapping: Collection, below: Below) -> None:
@@ -174,11 +172,11 @@ def _add_pairs(source: Source, outline: Outline, parent: str, mapping: Collectio
             below.append((name, value))
 
 
-def _report_loops(source: Source, events: dict[Edge, Event]) -> set[Edge]:
+def _report_loops(source: Source, places: dict[Edge, Scalar]) -> set[Edge]:
     """Note each loop with the lines of its edges; gives the edges that lie on one."""
     children: dict[str, list[str]] = {}
     parents: dict[str, list[str]] = {}
-    for parent, child in events:
+    for parent, child in places:
         children.setdefault(parent, []).append(child)
         parents.setdefault(child, []).append(parent)
     blocked = {name: len(above) for name, above in parents.items()}
@@ -195,9 +193,9 @@ def _report_loops(source: Source, events: dict[Edge, Event]) -> set[Edge]:
         if start is None:
             break
         loop = _loop_above(start, parents, blocked)
-        _report_loop(source, loop, events)
+        _report_loop(source, loop, places)
         looped.update(loop)
-        parent, child = _last(loop, events)
+        parent, child = _last(loop, places)
         children[parent].remove(child)
         parents[child].remove(parent)
         blocked[child] -= 1
@@ -220,16 +218,20 @@ def _loop_above(start: str, parents: dict[str, list[str]], blocked: dict[str, in
     return edges[::-1]
 
 
-def _report_loop(source: Source, edges: list[Edge], events: dict[Edge, Event]) -> None:
-    first = min(range(len(edges)), key=lambda place: offset_of(events[edges[place]]))
+def _report_loop(source: Source, edges: list[Edge], places: dict[Edge, Scalar]) -> None:
+    first = min(range(len(edges)), key=lambda place: _offset(places[edges[place]]))
     edges = edges[first:] + edges[:first]
     shown = edges if len(edges) <= MOST_SHOWN else edges[:MOST_SHOWN]
     left_out = f" -> … {len(edges) - len(shown):,} more …" if len(shown) < len(edges) else ""
     loop = " -> ".join([*(quoted(parent) for parent, _ in shown)]) + left_out + f" -> {quoted(edges[0][0])}"
-    lines = "; ".join(f"line {line_of(events[edge])} puts {quoted(edge[1])} under {quoted(edge[0])}" for edge in shown)
-    report(source, "cycle", f"classes form a loop: {loop}", events[_last(edges, events)], f"{lines}; drop one of these")
+    lines = "; ".join(f"line {places[edge].line + 1} puts {quoted(edge[1])} under {quoted(edge[0])}" for edge in shown)
+    report(source, "cycle", f"classes form a loop: {loop}", places[_last(edges, places)], f"{lines}; drop one of these")
 
 
-def _last(edges: list[Edge], events: dict[Edge, Event]) -> Edge:
+def _last(edges: list[Edge], places: dict[Edge, Scalar]) -> Edge:
     """The edge that stands last in the file."""
-    return max(edges, key=lambda edge: offset_of(events[edge]))
+    return max(edges, key=lambda edge: _offset(places[edge]))
+
+
+def _offset(scalar: Scalar) -> tuple[int, int]:
+    return scalar.line, scalar.column

@@ -6,9 +6,7 @@ import math
 import re
 from collections.abc import Iterator
 
-from yaml.events import ScalarEvent
-
-from hierclf.taxonomy.events import Collection, Value, place, report
+from hierclf.taxonomy.events import Collection, Scalar, Value, report
 from hierclf.taxonomy.names import normalise_name, quoted
 from hierclf.taxonomy.outline import is_nothing, read_name
 from hierclf.taxonomy.source import Source
@@ -25,7 +23,7 @@ def read_keys(source: Source, value: Value | None, known: tuple[str, ...], where
         return {}
     if not isinstance(value, Collection) or not value.is_mapping:
         help = f"write it as a mapping with some of the keys {', '.join(known)}"
-        report(source, "wrong-type", f"{where} must be a mapping of keys to values", place(value), help)
+        report(source, "wrong-type", f"{where} must be a mapping of keys to values", value, help)
         return {}
     found: dict[str, Value] = {}
     for key, below in value.pairs():
@@ -41,15 +39,15 @@ def read_labels(source: Source, value: Value | None, nodes: dict[str, None]) -> 
     """Pairs ``(name in the data, node)``."""
     meaning: dict[str, str] = {}
     for node, key, below in _classes(source, value, nodes, "labels"):
-        for word, event in _words(source, below, f'the names for {quoted(key.value)} in "labels"'):
+        for word, scalar in _words(source, below, f'the names for {quoted(key.value)} in "labels"'):
             if meaning.get(word) == node:
-                report(source, "listed-twice", f"{quoted(word)} is listed twice for {quoted(node)}", event, "drop one")
+                report(source, "listed-twice", f"{quoted(word)} is listed twice for {quoted(node)}", scalar, "drop one")
             elif word in meaning:
                 message = f"{quoted(word)} would mean both {quoted(meaning[word])} and {quoted(node)}"
-                report(source, "label-conflict", message, event, "a name in the data means one class; drop one")
+                report(source, "label-conflict", message, scalar, "a name in the data means one class; drop one")
             elif word in nodes and word != node:
                 message = f"{quoted(word)} is a class itself and would also mean {quoted(node)}"
-                report(source, "label-conflict", message, event, "drop it here, or rename the class")
+                report(source, "label-conflict", message, scalar, "drop it here, or rename the class")
             else:
                 meaning[word] = node
     return tuple(meaning.items())
@@ -82,12 +80,12 @@ def read_level_weights(source: Source, value: Value | None) -> LevelWeights | No
             decay = _weight(source, keys["decay"], "the decay")
             return None if decay is None else ("decay", decay)
         if not value.items:
-            report(source, "wrong-type", '"weights.levels" is an empty mapping', value.event, "write {decay: 0.5}")
+            report(source, "wrong-type", '"weights.levels" is an empty mapping', value, "write {decay: 0.5}")
         return None
     weights = [_weight(source, item, "a weight of a level") for item in value.items]
     if not weights:
         help = "the first weight belongs to the gate, the next to level 1, and so on"
-        report(source, "bad-weight", '"weights.levels" is an empty list', value.event, help)
+        report(source, "bad-weight", '"weights.levels" is an empty list', value, help)
     numbers = tuple(weight for weight in weights if weight is not None)
     return numbers if numbers and len(numbers) == len(weights) else None
 
@@ -98,15 +96,15 @@ def read_other(
     """Names in the data that are known to be none of the classes."""
     meaning = dict(labels)
     found: dict[str, None] = {}
-    for word, event in _words(source, value, '"other.data"'):
+    for word, scalar in _words(source, value, '"other.data"'):
         if word in found:
-            report(source, "listed-twice", f'{quoted(word)} is listed twice in "other.data"', event, "drop one")
+            report(source, "listed-twice", f'{quoted(word)} is listed twice in "other.data"', scalar, "drop one")
         elif word in nodes:
             help = "it cannot be both; drop it here or in the outline"
-            report(source, "other-is-class", f"{quoted(word)} is a class and also listed as other", event, help)
+            report(source, "other-is-class", f"{quoted(word)} is a class and also listed as other", scalar, help)
         elif word in meaning:
             message = f"{quoted(word)} stands for the class {quoted(meaning[word])} and is also listed as other"
-            report(source, "other-is-class", message, event, 'it cannot be both; drop it here or in "labels"')
+            report(source, "other-is-class", message, scalar, 'it cannot be both; drop it here or in "labels"')
         else:
             found[word] = None
     return tuple(found)
@@ -119,29 +117,29 @@ def read_keep(source: Source, value: Value | None) -> float | None:
     keep = _number(source, value, "the share to keep")
     if keep is not None and not 0 < keep < 1:
         help = "write a share such as 0.95: 95 of 100 known images are not turned away"
-        report(source, "keep-range", f"the share to keep lies between 0 and 1, got {keep:g}", place(value), help)
+        report(source, "keep-range", f"the share to keep lies between 0 and 1, got {keep:g}", value, help)
         return None
     return keep
 
 
-def read_word(source: Source, value: Value | None, where: str) -> ScalarEvent | None:
+def read_word(source: Source, value: Value | None, where: str) -> Scalar | None:
     """A single non-empty scalar."""
     if value is None or is_nothing(value):
         return None
     if isinstance(value, Collection):
-        report(source, "wrong-type", f"{where} must be one word, not a list or a mapping", value.event)
+        report(source, "wrong-type", f"{where} must be one word, not a list or a mapping", value)
         return None
     return value
 
 
 def _classes(
     source: Source, value: Value | None, nodes: dict[str, None], where: str
-) -> Iterator[tuple[str, ScalarEvent, Value]]:
+) -> Iterator[tuple[str, Scalar, Value]]:
     """Entries of a table whose keys are classes."""
     if value is None or is_nothing(value):
         return
     if not isinstance(value, Collection) or not value.is_mapping:
-        report(source, "wrong-type", f'"{where}" must be a mapping with classes as keys', place(value))
+        report(source, "wrong-type", f'"{where}" must be a mapping with classes as keys', value)
         return
     for key, below in value.pairs():
         node = normalise_name(key.value)
@@ -152,16 +150,16 @@ def _classes(
             report(source, "unknown-class", f'unknown class {quoted(key.value)} in "{where}"', key, help)
 
 
-def _words(source: Source, value: Value | None, where: str) -> Iterator[tuple[str, ScalarEvent]]:
+def _words(source: Source, value: Value | None, where: str) -> Iterator[tuple[str, Scalar]]:
     """One name or a list of names."""
     if value is None or is_nothing(value):
         return
     if isinstance(value, Collection) and value.is_mapping:
-        report(source, "wrong-type", f"{where} must be a name or a list of names, not a mapping", value.event)
+        report(source, "wrong-type", f"{where} must be a name or a list of names, not a mapping", value)
         return
     for item in value.items if isinstance(value, Collection) else [value]:
         if isinstance(item, Collection):
-            report(source, "wrong-type", f"{where} must be names, not lists or mappings", item.event)
+            report(source, "wrong-type", f"{where} must be names, not lists or mappings", item)
         elif (word := read_name(source, item, {}, what="an entry")) is not None:
             yield word, item
 
@@ -169,7 +167,7 @@ def _words(source: Source, value: Value | None, where: str) -> Iterator[tuple[st
 def _weight(source: Source, value: Value, what: str) -> float | None:
     number = _number(source, value, what)
     if number is not None and number < 0:
-        report(source, "bad-weight", f"{what} must be at least 0, got {number:g}", place(value))
+        report(source, "bad-weight", f"{what} must be at least 0, got {number:g}", value)
         return None
     return number
 
@@ -179,10 +177,10 @@ def _number(source: Source, value: Value, what: str) -> float | None:
         got = "a list or a mapping" if isinstance(value, Collection) else quoted(value.value)
         help = "write a number such as 0.5, without quotes"
         rule = "wrong-type" if isinstance(value, Collection) or value.style else "bad-weight"
-        report(source, rule, f"{what} must be a number, got {got}", place(value), help)
+        report(source, rule, f"{what} must be a number, got {got}", value, help)
         return None
     number = float(value.value)
     if math.isinf(number):
-        report(source, "bad-weight", f"{what} must be a finite number, got {value.value}", place(value))
+        report(source, "bad-weight", f"{what} must be a finite number, got {value.value}", value)
         return None
     return number
