@@ -1,0 +1,131 @@
+"""``hierclf predict``: one row per picture."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hierclf.errors import ConfigError
+
+COLUMNS = ("image", "status", "node", "probability", "p_value", "leaf", "leaf_probability", "route", "reason", "error")
+PICTURES_AT_ONCE = 1024
+
+
+@click.command()
+@click.argument("run")
+@click.argument("images", nargs=-1, required=True)
+@click.option("--format", "form", type=click.Choice(["jsonl", "csv", "table"]), default="jsonl", show_default=True)
+@click.option("--rule", help="threshold, leaf, expected_distance or information. [default: as fitted]")
+@click.option("-o", "--out", help="Write to a file instead of the screen.")
+def predict(run: str, images: tuple[str, ...], form: str, rule: str | None, out: str | None) -> None:
+    """Decide about IMAGES with the model of RUN: files, folders, patterns, or - for a list on standard input.
+
+    Exit code 1 when a picture could not be read; its row says why.
+    """
+    from hierclf.classifier import HierarchicalClassifier
+    from hierclf.decisions import rules
+
+    if rule is not None:
+        rules[rule]
+    if out is not None and not Path(out).absolute().parent.is_dir():
+        raise ConfigError(f"there is no folder {Path(out).absolute().parent} to write {Path(out).name} in")
+    model = HierarchicalClassifier.load(run)
+    records = _records(model, _listed(images), rule)
+    failed = _write(records, form, out)
+    if failed:
+        click.echo(f"{failed} pictures could not be read; their rows say why", err=True)
+        raise click.exceptions.Exit(1)
+
+
+def _listed(images: tuple[str, ...]) -> list[str]:
+    names: list[str] = []
+    for name in images:
+        names.extend(line.strip() for line in sys.stdin if line.strip()) if name == "-" else names.append(name)
+    if not names:
+        raise ConfigError("no pictures were named")
+    return names
+
+
+def _records(model: Any, names: list[str], rule: str | None) -> Iterator[dict[str, Any]]:
+    import numpy as np
+
+    from hierclf.data import join_sets, load_images
+
+    if model.model_.backbone is None:
+        from hierclf.cli.embeddings import read_embeddings
+
+        for name in names:
+            yield from model.predict(read_embeddings(name)[0], rule=rule).to_records()
+        return
+    images = join_sets([load_images(name if Path(name).exists() else [name]) for name in names])
+    for start in range(0, len(images), PICTURES_AT_ONCE):
+        part = images.subset(np.arange(start, min(start + PICTURES_AT_ONCE, len(images))))
+        yield from model.predict(part, rule=rule).to_records()
+
+
+def _write(records: Iterable[dict[str, Any]], form: str, out: str | None) -> int:
+    """Write the rows, to a file whole or not at all; the number of rows with an error is returned."""
+    if out is None:
+        return _write_rows(records, form, sys.stdout)
+    draft = Path(out).with_name(f".{Path(out).name}.part-{os.getpid()}")
+    try:
+        with draft.open("w", encoding="utf-8", newline="", errors="backslashreplace") as file:
+            failed = _write_rows(records, form, file)
+        draft.replace(out)
+    except OSError as error:
+        raise ConfigError(f"{out} cannot be written: {error.strerror or error}") from error
+    finally:
+        draft.unlink(missing_ok=True)
+    return failed
+
+
+def _write_rows(records: Iterable[dict[str, Any]], form: str, file: Any) -> int:
+    failed = 0
+    table: list[dict[str, Any]] = []
+    if form == "csv":
+        file.write(_csv_line(COLUMNS))
+    for record in records:
+        failed += record["error"] is not None
+        if form == "jsonl":
+            file.write(json.dumps({name: record[name] for name in COLUMNS}, ensure_ascii=False) + "\n")
+        elif form == "csv":
+            file.write(_csv_line([_cell(record[name]) for name in COLUMNS]))
+        else:
+            table.append(record)
+    if form == "table":
+        file.write(_table(table))
+    return failed
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, list):
+        return " > ".join(value)
+    return "" if value is None else value
+
+
+def _csv_line(values: Iterable[Any]) -> str:
+    """One row with every text in quotes, so that no name can pass for a formula's or a row's beginning."""
+    line = io.StringIO()
+    csv.writer(line, quoting=csv.QUOTE_NONNUMERIC).writerow(values)
+    return line.getvalue()
+
+
+def _table(records: list[dict[str, Any]]) -> str:
+    rows = [("image", "status", "answer", "p", "why")]
+    for record in records:
+        if record["error"] is not None:
+            rows.append((record["image"], "error", "", "", record["error"]))
+        else:
+            answer = f"{record['node']} ({record['probability']:.2f})"
+            rows.append((record["image"], record["status"], answer, f"{record['p_value']:.3g}", record["reason"]))
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    padded = ["  ".join([*(cell.ljust(w) for cell, w in zip(row, widths, strict=False)), row[4]]) for row in rows]
+    return "\n".join(padded) + "\n"
