@@ -8,7 +8,7 @@ everything that was calibrated belongs to the weights it was calibrated on.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -46,6 +46,7 @@ class Fitted:
         model: ready to decide.
         embedding_nD: embeddings of the known images, in the order of the prepared set.
         other_mD: embeddings of other, or None.
+        pretrained: whether the embeddings come from pretrained weights, or were given.
         log: one entry per epoch, empty for a frozen backbone.
         notes: what was chosen or could not be promised, in sentences.
     """
@@ -53,6 +54,7 @@ class Fitted:
     model: Model
     embedding_nD: Tensor
     other_mD: Tensor | None
+    pretrained: bool
     log: list[dict[str, float]]
     notes: tuple[str, ...]
 
@@ -86,7 +88,6 @@ def fit_model(
     weight_NK = label_weights(plan, _level_weights(settings, prepared), _node_weights(settings, prepared))
     rules[settings.rule]
     label_n = torch.from_numpy(prepared.label_n)
-    notes: list[str] = []
     log: list[dict[str, float]] = []
     trained: Head | None = None
     if backbone is None:
@@ -126,7 +127,7 @@ def fit_model(
         part.requires_grad_(False).eval()
         if backbone is None:
             part.double()  # given embeddings may be float64, and a row must not depend on its batch
-    model = Model(
+    ungated = Model(
         plan=plan,
         backbone=backbone,
         head=head,
@@ -135,24 +136,43 @@ def fit_model(
         baseline=Baseline(head=baseline_head, calibration_scores=torch.empty(0, dtype=torch.float64)),
         in_features=embedding_nD.shape[1],
     )
+    model, notes = calibrate_model(ungated, embedding_nD, other_mD, prepared, settings, pretrained=pretrained)
+    return Fitted(
+        model=model, embedding_nD=embedding_nD, other_mD=other_mD, pretrained=pretrained, log=log, notes=notes
+    )
+
+
+def calibrate_model(
+    model: Model,
+    embedding_nD: Tensor,
+    other_mD: Tensor | None,
+    prepared: Prepared,
+    settings: Settings,
+    *,
+    pretrained: bool,
+) -> tuple[Model, tuple[str, ...]]:
+    """The last step of a fit, when backbone and heads are done: gate, operating point, the baseline's threshold.
+
+    Args:
+        model: backbone, head and baseline; its gate, operating point and thresholds are replaced.
+        embedding_nD: what its backbone makes of the known images, in the order of the prepared set.
+        other_mD: the same for images of other, or None.
+        prepared: what each image is and what it is kept for.
+        settings: of the gate and the rule.
+        pretrained: whether the embeddings come from pretrained weights, or were given.
+
+    Returns:
+        The finished model, and what was chosen or could not be promised, in sentences.
+    """
+    generator = torch.Generator().manual_seed(settings.seed)
+    label_n = torch.from_numpy(prepared.label_n)
     gate = _gate(model, embedding_nD, other_mD, prepared, settings, pretrained=pretrained, generator=generator)
-    if gate is not None and not gate.promise.holds:
-        notes.append(gate.promise.sentence)
+    notes = [gate.promise.sentence] if gate is not None and not gate.promise.holds else []
     calibration = torch.from_numpy(prepared.parts.calibration)
     operation, more = _operation(model, embedding_nD[calibration], label_n[calibration], settings)
-    notes.extend(more)
-    finished = Model(
-        plan=plan,
-        backbone=backbone,
-        head=head,
-        gate=gate,
-        operation=operation,
-        baseline=Baseline(
-            head=baseline_head, calibration_scores=_msp(baseline_head, embedding_nD[calibration]).sort().values
-        ),
-        in_features=embedding_nD.shape[1],
-    )
-    return Fitted(model=finished, embedding_nD=embedding_nD, other_mD=other_mD, log=log, notes=tuple(notes))
+    scores = _msp(model.baseline.head, embedding_nD[calibration]).sort().values
+    baseline = replace(model.baseline, calibration_scores=scores)
+    return replace(model, gate=gate, operation=operation, baseline=baseline), (*notes, *more)
 
 
 def _level_weights(settings: Settings, prepared: Prepared) -> LevelWeights:
