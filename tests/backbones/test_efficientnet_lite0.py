@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import Normalizer
 from torch.testing import assert_close
 from torchvision.models import ResNet18_Weights
 
-from hierclf.backbones import build_backbone, embed
+from hierclf.backbones import Preprocessing, build_backbone, embed
 from hierclf.backbones.efficientnet_lite0 import NATIVE, PACKAGE, imagenet_classifier, packaged_weights, timm_name
 from hierclf.backbones.weights import read_state_dict
 from hierclf.errors import BackboneError
@@ -75,7 +78,8 @@ def test_the_classifier_knows_the_classes_of_imagenet(shared_data):
 
 @pytest.mark.slow
 def test_the_embedding_tells_kinds_of_clothes_apart(shared_data):
-    backbone = build_backbone("efficientnet_lite0", image_size=160).freeze()
+    whole_square = Preprocessing.from_dict(NATIVE.resized(160, 160).to_dict() | {"resize_to": 160})
+    backbone = build_backbone("efficientnet_lite0", preprocessing=whole_square).freeze()
 
     def read(path):
         images, labels = folder_of(path)
@@ -86,9 +90,11 @@ def test_the_embedding_tells_kinds_of_clothes_apart(shared_data):
             )
             for start in range(0, len(images), 32)
         ]
-        return torch.nn.functional.normalize(embed(backbone, batches, len(images)), dim=1), np.array(labels)
+        return embed(backbone, batches, len(images)).numpy(), np.array(labels)
 
-    train, train_labels = read(shared_data / "clothing" / "val")
+    train, train_labels = read(shared_data / "clothing" / "train")
     test, test_labels = read(shared_data / "clothing" / "test")
-    nearest = (test @ train.T).argmax(dim=1).numpy()
-    assert (train_labels[nearest] == test_labels).mean() > 0.65
+    # crop and classifier were chosen on the validation images (0.845 there)
+    classifier = make_pipeline(Normalizer(), LogisticRegression(max_iter=1000, C=10)).fit(train, train_labels)
+    # the published figure for these features is 0.86; two standard errors below it at 372 images is 0.824
+    assert classifier.score(test, test_labels) > 0.824
