@@ -25,14 +25,14 @@ class NearestNeighbours(Score):
     Sun et al., *Out-of-Distribution Detection with Deep Nearest Neighbors*, ICML 2022, arXiv:2204.06507.
 
     Args:
-        k: which neighbour counts (the last one, where the bank is smaller). With the nearest a small class is as near
-            to itself as a large one, and fewest unknown images are accepted; a larger k costs some of that and is less
-            misled by a wrong image among the known.
+        k: which neighbour counts (the last one, where the bank is smaller). The smaller, the fewer unknown images are
+            accepted. But the nearest alone is misled by a single wrong image among the known, and by near copies: a
+            calibration image whose twin is in the bank looks nearer than any image that comes later. So the second.
         bank: at most so many images are kept. Where there are more, the large classes are thinned out first, so that
             a rare class stays whole.
     """
 
-    k: int = 1
+    k: int = 2
     bank: int = 10_000
 
     def __post_init__(self) -> None:

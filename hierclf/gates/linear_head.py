@@ -14,7 +14,6 @@ from torch import Tensor
 
 from hierclf.gates.evidence import Evidence
 
-
 ENOUGH = 5_000  # images, evenly taken from all; more would not make an exact answer better
 
 
