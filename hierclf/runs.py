@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hierclf.errors import ConfigError
+from hierclf.errors import BundleError, ConfigError
 
-DONE = "DONE"
+DONE, MODEL = "DONE", "model.json"
 PACKAGES = ("hierclf", "torch", "torchvision", "timm", "scikit-learn", "numpy", "scipy", "safetensors", "pillow")
 
 
@@ -100,6 +100,18 @@ class RunFolder:
     def remove(self) -> None:
         """Take the folder away again, after a mistake that left nothing worth keeping."""
         shutil.rmtree(self.path, ignore_errors=True)
+
+
+def model_folder(path: str | os.PathLike[str]) -> Path:
+    """The model folder that a run folder holds, or that the path is; looked up without importing torch.
+
+    Raises:
+        BundleError: there is no model.
+    """
+    for folder in (Path(path) / "model", Path(path)):
+        if (folder / MODEL).is_file():
+            return folder
+    raise BundleError(f"there is no model in {path}: {MODEL} is missing; give a run folder or a model folder")
 
 
 def environment() -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from hierclf.errors import HierclfError
+from hierclf.runs import model_folder
 
 
 @click.command()
@@ -19,11 +20,12 @@ from hierclf.errors import HierclfError
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for programs.")
 def evaluate(run: str, data: str, other: tuple[str, ...], out: str | None, as_json: bool) -> None:
     """Measure the model of RUN on DATA, a folder with one folder of pictures per class."""
+    saved = model_folder(run)  # before torch is imported, so that a wrong name is told at once
     from hierclf.classifier import HierarchicalClassifier
     from hierclf.data import image_to_pil, join_sets, load_images
     from hierclf.examination import examine
 
-    model = HierarchicalClassifier.load(run)
+    model = HierarchicalClassifier.load(saved)
     if model.model_.backbone is None:
         from hierclf.cli.embeddings import read_embeddings
 

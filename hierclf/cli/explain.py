@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from hierclf.errors import ImageError
+from hierclf.runs import model_folder
 
 
 @click.command()
@@ -16,9 +17,10 @@ from hierclf.errors import ImageError
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for programs.")
 def explain(run: str, image: str, as_json: bool) -> None:
     """Say why the model of RUN decides as it does about IMAGE: the gate, the route, and what else was near."""
+    saved = model_folder(run)  # before torch is imported, so that a wrong name is told at once
     from hierclf.classifier import HierarchicalClassifier
 
-    model = HierarchicalClassifier.load(run)
+    model = HierarchicalClassifier.load(saved)
     reading = model.read([image])
     if reading.errors:
         raise ImageError(reading.errors[0])

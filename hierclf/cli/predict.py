@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from hierclf.errors import ConfigError
+from hierclf.runs import model_folder
 
 COLUMNS = ("image", "status", "node", "probability", "p_value", "leaf", "leaf_probability", "route", "reason", "error")
 PICTURES_AT_ONCE = 1024
@@ -30,6 +31,7 @@ def predict(run: str, images: tuple[str, ...], form: str, rule: str | None, out:
 
     Exit code 1 when a picture could not be read; its row says why.
     """
+    saved = model_folder(run)  # before torch is imported, so that a wrong name is told at once
     from hierclf.classifier import HierarchicalClassifier
     from hierclf.decisions import rules
 
@@ -37,7 +39,7 @@ def predict(run: str, images: tuple[str, ...], form: str, rule: str | None, out:
         rules[rule]
     if out is not None and not Path(out).absolute().parent.is_dir():
         raise ConfigError(f"there is no folder {Path(out).absolute().parent} to write {Path(out).name} in")
-    model = HierarchicalClassifier.load(run)
+    model = HierarchicalClassifier.load(saved)
     records = _records(model, _listed(images), rule)
     failed = _write(records, form, out)
     if failed:

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 from torch.utils.data import Dataset
 
-from hierclf.data.image_set import ImageSet, Images, image_to_pil
+from hierclf.data.image_set import Images, ImageSet, image_to_pil
 
 
 def join_sets(sets: Sequence[ImageSet]) -> ImageSet:
