@@ -86,7 +86,8 @@ def fit_model(
     plan = compile_plan(prepared.taxonomy)
     generator = torch.Generator().manual_seed(settings.seed)
     weight_NK = label_weights(plan, _level_weights(settings, prepared), _node_weights(settings, prepared))
-    rules[settings.rule]
+    rules[settings.rule]  # a typo is told before anything is learnt
+    _score_choices(settings)
     label_n = torch.from_numpy(prepared.label_n)
     log: list[dict[str, float]] = []
     trained: Head | None = None
@@ -309,6 +310,19 @@ def _embed(
     return embedded.embedding_nD
 
 
+def _score_choices(settings: Settings) -> list[Any] | None:
+    """The gate's scores as names or pairs (name, options), each known to exist; None leaves the choice to the gate."""
+    given = settings.gate
+    if given in (None, "none", "auto"):
+        return None
+    if isinstance(given, str):
+        given = (given,)
+    choices = [choice if isinstance(choice, str) else (str(choice[0]), dict(choice[1])) for choice in given]
+    for choice in choices:
+        build_score(choice) if isinstance(choice, str) else build_score(choice[0], **choice[1])
+    return choices
+
+
 def _evidence(model: Model, embedding_BD: Tensor, label_B: Tensor | None) -> Evidence:
     with torch.no_grad():
         logits_BL = model.head.leaf_scores(model.head(embedding_BD.to(model.dtype)))
@@ -327,14 +341,11 @@ def _gate(
 ) -> Gate | None:
     if settings.gate in (None, "none"):
         return None
-    chosen = settings.gate
-    if chosen == "auto":
-        chosen = default_scores(pretrained=pretrained, other=other_mD is not None)
-    elif isinstance(chosen, str):
-        chosen = (chosen,)
-    chosen = [choice if isinstance(choice, str) else (choice[0], dict(choice[1])) for choice in chosen]
-    for choice in chosen:
-        build_score(choice if isinstance(choice, str) else choice[0])
+    chosen = _score_choices(settings)
+    if chosen is None:
+        chosen = list(default_scores(pretrained=pretrained, other=other_mD is not None))
+        if model.backbone is None:  # given embeddings may differ in length as well as in direction
+            chosen.insert(0, "mahalanobis")
     slot_n = model.plan.leaf_slot_N[torch.from_numpy(prepared.label_n)]
     fit, tune, calibration = (
         _evidence(model, embedding_nD[rows], slot_n[rows])

@@ -122,7 +122,7 @@ def _minimise(head: Head, part: LabelledEmbeddings, weight_NK: Tensor, penalty: 
         objective.backward()  # type: ignore[no-untyped-call]
         return objective
 
-    optimizer.step(closure)
+    optimizer.step(closure)  # type: ignore[no-untyped-call]
 
 
 def _layer(head: Head) -> NodeMajorLinear:
