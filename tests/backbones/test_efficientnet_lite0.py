@@ -12,8 +12,15 @@ from sklearn.preprocessing import Normalizer
 from torch.testing import assert_close
 from torchvision.models import ResNet18_Weights
 
-from hierclf.backbones import Preprocessing, build_backbone, embed
-from hierclf.backbones.efficientnet_lite0 import NATIVE, PACKAGE, imagenet_classifier, packaged_weights, timm_name
+from hierclf.backbones import build_backbone, embed
+from hierclf.backbones.efficientnet_lite0 import (
+    PACKAGE,
+    PUBLISHED,
+    WHOLE_SQUARE,
+    imagenet_classifier,
+    packaged_weights,
+    timm_name,
+)
 from hierclf.backbones.weights import read_state_dict
 from hierclf.errors import BackboneError
 
@@ -39,10 +46,10 @@ def test_the_classifier_on_top_of_the_embedding_gives_the_whole_network(generato
 
 
 def test_sizes():
-    assert build_backbone("efficientnet_lite0", weights=None).preprocessing == NATIVE
+    assert build_backbone("efficientnet_lite0", weights=None).preprocessing == WHOLE_SQUARE
     small = build_backbone("efficientnet_lite0", weights=None, image_size=160)
     assert small.preprocessing.shape == (3, 160, 160)
-    assert small.preprocessing.resize_to == 183
+    assert small.preprocessing.resize_to == 160
     assert not small.pretrained
 
 
@@ -68,7 +75,7 @@ def test_the_classifier_knows_the_classes_of_imagenet(shared_data):
     names = [name.replace(" ", "_") for name in ResNet18_Weights.DEFAULT.meta["categories"]]
     files = sorted((shared_data / "clothing" / "other_train" / "object").glob("*.jpg"))[::6]  # thumbnails of 96 pixels
     truth = torch.tensor([names.index(file.stem.partition("_")[2]) for file in files])  # n01443537_goldfish.jpg
-    preprocessing = NATIVE.resized(160, 160)
+    preprocessing = PUBLISHED.resized(160, 160)
     with torch.inference_mode():
         logits = imagenet_classifier()(torch.stack([preprocessing(Image.open(file)) for file in files]))
     best = logits.topk(5).indices == truth[:, None]
@@ -78,8 +85,7 @@ def test_the_classifier_knows_the_classes_of_imagenet(shared_data):
 
 @pytest.mark.slow
 def test_the_embedding_tells_kinds_of_clothes_apart(shared_data):
-    whole_square = Preprocessing.from_dict(NATIVE.resized(160, 160).to_dict() | {"resize_to": 160})
-    backbone = build_backbone("efficientnet_lite0", preprocessing=whole_square).freeze()
+    backbone = build_backbone("efficientnet_lite0", image_size=160).freeze()
 
     def read(path):
         images, labels = folder_of(path)
