@@ -1,0 +1,17 @@
+"""Experiments: strategies side by side on one protocol, each run in a folder of its own.
+
+``python -m experiments.run experiments/configs/digits.yaml`` runs one. A config says which data, how its classes are
+divided into known, given as other and never seen, which strategies and which seeds; `experiments.config` describes it.
+
+=================  ===================================================================================================
+`document`         YAML as plain text values, and ``key=value`` on the command line
+`config`           what a config may say, checked before anything is read
+`sources`          data by name: scikit-learn's digits, idx files, class folders, torchvision
+`protocol`         which images are learnt from and which are tested on, with a checksum
+`measurement`      one strategy on one protocol: fit, look at the test images once, measure
+`columns`          what a table may show, in plain words
+`runner`           strategies × seeds, one after the other; what failed, what is left
+`results`          the run folder: metrics, tables, pages
+`run`              the command
+=================  ===================================================================================================
+"""

@@ -1,0 +1,207 @@
+"""What a config may say.
+
+::
+
+    name: digits                        # of the run folder: runs/digits-1, runs/digits-2, …
+    about: what is done, in a sentence  # above the table
+    look_at: what to look at            # below the table
+    data: {source: "sklearn:digits"}    # see `experiments.sources`
+    classes: {known: [0, 1, 4], other: [3], unseen: [A-M]}
+    taxonomy: digits                    # a file, or the name of a shipped one; without it classes stand side by side
+    settings: {backbone: small_cnn}     # of `hierclf.HierarchicalClassifier`, for all strategies
+    strategies:
+      hierclf: {}                       # a name from `hierclf.strategies`
+      ours: {title: "with GEN", gate: [gen]}          # our default with other settings
+      flat: {base: flat_msp, use_other: false, epochs: 3}  # another base
+    seeds: [0, 1, 2]
+    columns: [leaf_accuracy, known_rejected]          # see `experiments.columns`
+    threads: 2                          # of torch; all cores when left out
+    runs: runs                          # where run folders go
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from experiments.columns import COLUMNS, DEFAULT_COLUMNS
+from experiments.document import NOTHING, plain
+from hierclf.errors import ConfigError, HierclfError
+from hierclf.registry import did_you_mean
+from hierclf.strategies import Strategy, strategies
+
+Checked = TypeVar("Checked", bound=BaseModel)
+
+_RANGE = re.compile(r"([0-9])-([0-9])|([a-z])-([a-z])|([A-Z])-([A-Z])")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+.-]{0,63}")
+
+
+def _one_or_many(value: Any) -> Any:
+    return [] if value in (None, *NOTHING) else value if isinstance(value, list) else [value]
+
+
+def _or_nothing(value: Any) -> Any:
+    return None if value in NOTHING else value
+
+
+def _folder_name(value: str) -> str:
+    if not _NAME.fullmatch(value):
+        raise ValueError("use letters, digits, '_', '-', '+' and '.', as it names a folder")
+    return value
+
+
+def _ranges_written_out(names: list[str]) -> list[str]:
+    written = [one for name in names for one in expanded(name)]
+    twice = sorted({name for name in written if written.count(name) > 1})
+    if twice:
+        raise ValueError(f"{twice[0]!r} is listed twice")
+    return written
+
+
+Names = Annotated[list[str], BeforeValidator(_one_or_many)]
+Classes = Annotated[Names, AfterValidator(_ranges_written_out)]
+FolderName = Annotated[str, AfterValidator(_folder_name)]
+Text = Annotated[str | None, BeforeValidator(_or_nothing)]
+
+
+def expanded(name: str) -> list[str]:
+    """The classes that a name stands for: ``A-D`` is short for four of them.
+
+    >>> expanded("A-D"), expanded("T-shirt"), expanded("7-9")
+    (['A', 'B', 'C', 'D'], ['T-shirt'], ['7', '8', '9'])
+    """
+    if not _RANGE.fullmatch(name):
+        return [name]
+    return [chr(code) for code in range(ord(name[0]), ord(name[2]) + 1)]
+
+
+class Part(BaseModel):
+    """A part of a config: frozen, and without room for typos."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataConfig(Part):
+    """Which images; see `experiments.sources` for what each source reads."""
+
+    source: str
+    root: Text = None
+    train: Names = []
+    test: Names = []
+    other_train: Names = []
+    other_test: Names = []
+    test_share: Annotated[float, Field(gt=0, lt=1)] = 0.4
+    limit: Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_or_nothing)] = None
+    download: bool = False
+    help: str = ""
+
+
+class ClassesConfig(Part):
+    """How the classes of the data are divided; without ``known``, all that the taxonomy holds are known."""
+
+    known: Classes = []
+    other: Classes = []
+    unseen: Classes = []
+
+
+class Config(Part):
+    """A whole experiment."""
+
+    name: FolderName
+    about: str = ""
+    look_at: str = ""
+    data: DataConfig
+    classes: ClassesConfig = ClassesConfig()
+    taxonomy: Text = None
+    settings: Annotated[dict[str, Any], BeforeValidator(plain)] = {}
+    strategies: Annotated[dict[FolderName, Any], Field(min_length=1)]
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], BeforeValidator(_one_or_many), Field(min_length=1)] = [0]
+    columns: Names = list(DEFAULT_COLUMNS)
+    threads: Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_or_nothing)] = None
+    runs: str = "runs"
+
+    def built(self) -> dict[str, Strategy]:
+        """The strategies by name, with all their settings.
+
+        Raises:
+            ConfigError: one that cannot be used; the message names it.
+        """
+        return {name: _built(name, entry, self.settings) for name, entry in self.strategies.items()}
+
+
+def checked(kind: type[Checked], values: Mapping[str, Any]) -> Checked:
+    """A part of a config from plain values.
+
+    Raises:
+        ConfigError: unknown names, wrong types, values out of range; all of them, each with its place.
+    """
+    try:
+        return kind(**values)
+    except ValidationError as error:
+        raise ConfigError("\n".join(dict.fromkeys(_sentence(fault, kind) for fault in error.errors()))) from None
+
+
+def load_config(values: Mapping[str, Any]) -> Config:
+    """A checked config.
+
+    Args:
+        values: texts, lists and mappings, as `experiments.document` reads them.
+
+    Raises:
+        ConfigError: it cannot be used; the message says what to do.
+    """
+    config = checked(Config, values)
+    if len(set(config.seeds)) < len(config.seeds):
+        raise ConfigError(f"seeds: each seed once, got {config.seeds}")
+    unknown = [name for name in config.columns if name not in COLUMNS]
+    if unknown:
+        hint = did_you_mean(unknown[0], COLUMNS)
+        raise ConfigError(f"columns: no column named {unknown[0]!r}{hint} (known: {', '.join(COLUMNS)})")
+    named = [name for names in config.classes.model_dump().values() for name in names]
+    twice = sorted({name for name in named if named.count(name) > 1})
+    if twice:
+        raise ConfigError(f"classes: {twice[0]!r} is in two of known, other and unseen; a class has one role")
+    config.built()
+    return config
+
+
+def _built(name: str, entry: Any, common: Mapping[str, Any]) -> Strategy:
+    entry = plain(entry) or {}
+    if not isinstance(entry, dict):
+        raise ConfigError(f"strategies.{name}: expected settings as 'name: value', got {entry!r}")
+    settings = dict(entry)
+    base = strategies[str(settings.pop("base", name if name in strategies else "hierclf"))]
+    title = str(settings.pop("title", base.title if name in strategies else name))
+    use_other = settings.pop("use_other", base.uses_other)
+    if not isinstance(use_other, bool):
+        raise ConfigError(f"strategies.{name}.use_other: expected true or false, got {use_other!r}")
+    if "seed" in {**common, **settings}:
+        raise ConfigError(f"strategies.{name}: the seed comes from 'seeds'; leave the setting 'seed' out")
+    strategy = Strategy(
+        title=title,
+        fit_with=base.fit_with,
+        settings={"backbone": "auto", **common, **base.settings, **settings},
+        uses_other=use_other,
+        needs_other=base.needs_other,
+        gate_is_free=base.gate_is_free,
+    )
+    try:
+        return strategy.checked()
+    except HierclfError as error:
+        raise ConfigError(f"strategies.{name}: {error}") from error
+
+
+def _sentence(fault: Any, kind: type[BaseModel]) -> str:
+    place = ".".join(str(step) for step in fault["loc"] if step != "[key]")
+    if fault["type"] == "extra_forbidden":
+        for step in fault["loc"][:-1]:
+            kind = kind.model_fields[step].annotation  # type: ignore[assignment]  # only parts of a config forbid
+        word, known = str(fault["loc"][-1]), tuple(kind.model_fields)
+        return f"{place}: there is no such setting{did_you_mean(word, known)} (known: {', '.join(known)})"
+    if fault["type"] == "missing":
+        return f"{place}: this setting is missing"
+    told = fault["msg"].removeprefix("Value error, ")
+    return f"{place}: {told[:1].lower()}{told[1:]}, got {fault['input']!r}"

@@ -1,0 +1,168 @@
+"""One strategy on one protocol: learn, look at the test images once, measure.
+
+The test images are read when everything is fixed: after training, calibration and all choices. Strategies that differ
+in their gate alone share a network (and what it makes of the test images), so each pays for its gate; the time to fit
+that is reported counts the shared part in full, as if the strategy had come alone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from experiments.protocol import Division
+from hierclf.backbones import choose_device, default_cache
+from hierclf.classifier import HierarchicalClassifier
+from hierclf.data import ImageSet, join_sets, label_nodes
+from hierclf.embedding import Embedded
+from hierclf.evaluation import Report
+from hierclf.examination import Examination, judge
+from hierclf.model import Reading
+from hierclf.progress import bars
+from hierclf.strategies import Strategy
+from hierclf.taxonomy import Taxonomy
+
+ABOUT_OTHER = (
+    "n_other",
+    "unknown_accepted",
+    "unknown_accepted_at_95_known",
+    "known_rejected_at_95_unknown",
+    "auroc_other",
+    "aupr_other",
+    "aupr_known",
+    "oscr",
+    "ccr_at_fpr_0.001",
+    "ccr_at_fpr_0.01",
+    "ccr_at_fpr_0.1",
+)
+"""Metrics that are told for seen and for unseen other apart."""
+
+# n test images, N nodes
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Network:
+    """A fitted classifier, what its backbone makes of the test images, and how long both took."""
+
+    classifier: HierarchicalClassifier
+    embedded: Embedded
+    fit_seconds: float
+    embed_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Measurement:
+    """What one strategy came to.
+
+    Args:
+        classifier: fitted.
+        examination: of all test images at once: the report behind the page.
+        metrics: by name, undefined ones None; those about other end in ``_seen`` or ``_unseen``.
+    """
+
+    classifier: HierarchicalClassifier
+    examination: Examination
+    metrics: dict[str, Any]
+
+
+class Bench:
+    """Measures strategies on one division of the images; remembers the networks that they can share.
+
+    Args:
+        taxonomy: what may be recognised.
+        division: which images are for what.
+        seed: of every fit.
+    """
+
+    def __init__(self, taxonomy: Taxonomy, division: Division, *, seed: int) -> None:
+        self.taxonomy, self.division, self.seed = taxonomy, division, seed
+        parts = [part for part in (division.test, division.seen, division.unseen) if part is not None]
+        self.tested: ImageSet = join_sets(parts)
+        known_n = label_nodes(division.test.labels or (), taxonomy)
+        self.label_n = np.concatenate([known_n, np.full(len(self.tested) - len(known_n), -1)])
+        self._networks: dict[str, Network] = {}
+
+    def measure(self, strategy: Strategy) -> Measurement:
+        """Fit a strategy and test it.
+
+        Raises:
+            HierclfError: the strategy cannot learn from these images; the message says why.
+        """
+        network = self._network(strategy.but(seed=self.seed))
+        started = time.perf_counter()
+        model = network.classifier.model_
+        reading = model.read(network.embedded.embedding_nD, names=self.tested.names, errors=network.embedded.errors)
+        seconds = {"fit_seconds": network.fit_seconds, "predict_seconds": network.embed_seconds + _since(started)}
+        examination = judge(network.classifier, reading, self.label_n, images=self.tested)
+        metrics = {**_scalars(examination.report), **seconds, **self._per_kind(network.classifier, reading)}
+        return Measurement(classifier=network.classifier, examination=examination, metrics=metrics)
+
+    def _network(self, strategy: Strategy) -> Network:
+        """The strategy fitted: on the network of an earlier one where they share it."""
+        key = strategy.training_key
+        if key in self._networks:
+            trained = self._networks[key]
+            started = time.perf_counter()
+            refitted = strategy.refit(trained.classifier)
+            return replace(trained, classifier=refitted, fit_seconds=trained.fit_seconds + _since(started))
+        started = time.perf_counter()
+        classifier = strategy.fit(self.taxonomy, self.division.train, other=self.division.other)
+        fit_seconds, started = _since(started), time.perf_counter()
+        embedded = classifier.model_.embed(
+            self.tested,
+            device=choose_device(str(strategy.settings.get("device", "auto"))),
+            workers=int(strategy.settings.get("workers", 0)),
+            cache=default_cache() if strategy.settings.get("cache", True) and not classifier.log_ else None,
+            progress=bars,
+        )
+        network = Network(
+            classifier=classifier, embedded=embedded, fit_seconds=fit_seconds, embed_seconds=_since(started)
+        )
+        if key is not None:
+            self._networks[key] = network
+        return network
+
+    def _per_kind(self, classifier: HierarchicalClassifier, reading: Reading) -> dict[str, Any]:
+        """The metrics about other for seen and unseen kinds apart, each against all known test images."""
+        told: dict[str, Any] = {}
+        known = np.arange(len(self.division.test))
+        start = len(known)
+        for kind, images in (("seen", self.division.seen), ("unseen", self.division.unseen)):
+            if images is None:
+                continue
+            places = np.concatenate([known, np.arange(start, start + len(images))])
+            start += len(images)
+            report = judge(classifier, rows(reading, places), self.label_n[places]).report
+            told |= {f"{name}_{kind}": report.metrics[name] for name in ABOUT_OTHER}
+            accepted = report.metrics["unknown_accepted"]
+            told[f"unknown_rejected_{kind}"] = None if accepted is None else 1 - accepted  # type: ignore[operator]
+        return told
+
+
+def rows(reading: Reading, places: np.ndarray) -> Reading:
+    """Some rows of a reading, in the order of ``places``."""
+    index = torch.from_numpy(places)
+    return Reading(
+        names=tuple(reading.names[place] for place in places.tolist()),
+        node_log_probs_BN=reading.node_log_probs_BN[index],
+        unknown_score_B=reading.unknown_score_B[index],
+        p_value_B=reading.p_value_B[index],
+        components={name: values[index] for name, values in reading.components.items()},
+        baseline_log_probs_BL=reading.baseline_log_probs_BL[index],
+        errors={row: reading.errors[place] for row, place in enumerate(places.tolist()) if place in reading.errors},
+    )
+
+
+def _scalars(report: Report) -> Mapping[str, Any]:
+    """The metrics of a report, and whether the promise about known images was kept (1) or not (0)."""
+    kept = [promise.kept for promise in report.promises]
+    return {**report.metrics, "promise_kept": int(all(kept)) if kept else None}
+
+
+def _since(started: float) -> float:
+    return round(time.perf_counter() - started, 3)

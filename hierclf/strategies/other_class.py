@@ -1,0 +1,108 @@
+"""What most people try first: one more class, "other", in the softmax.
+
+The network is trained on the known classes and "other" side by side. Its answer is then read as two: which class it
+is, given that it is known (the softmax over the known classes alone), and how much speaks for "other" (the log odds of
+that class against all others). The second is a gate score like any other and gets the same conformal threshold, so the
+strategy makes the same promise as every other one and can be compared with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hierclf.classifier import KEEP, HierarchicalClassifier
+from hierclf.dag import DagPlan, compile_plan
+from hierclf.data import ImageSet, join_sets
+from hierclf.errors import ConfigError
+from hierclf.gates import Evidence, Gate, PValueMap, load_score, msp_score
+from hierclf.gates.gate import GatePart
+from hierclf.heads import FlatHead
+from hierclf.model import Baseline, Model, Operation
+from hierclf.taxonomy import Taxonomy
+
+# B images, D embedding, L known leaves, O all leaves, "other" among them
+
+FIXED: dict[str, Any] = {"head": "flat", "gate": "none", "rule": "leaf", "level_weights": "leaf"}
+"""What makes this strategy; none of it may be set otherwise."""
+
+
+def fit_with_other_class(
+    taxonomy: Taxonomy, images: ImageSet, other: ImageSet | None, settings: Mapping[str, Any]
+) -> HierarchicalClassifier:
+    """A flat classifier with one more class, turned into one on the taxonomy whose gate is that class.
+
+    Args:
+        taxonomy: the known classes.
+        images: labelled images of them.
+        other: images of other.
+        settings: of `HierarchicalClassifier`; ``class_weights`` counts "other" as a class.
+
+    Raises:
+        ConfigError: a setting that the strategy itself decides, or no images of other.
+    """
+    taken = [name for name in FIXED if name in settings and settings[name] != FIXED[name]]
+    if taken:
+        raise ConfigError(f"the class 'other' decides {taken[0]!r} itself; leave this setting out")
+    if other is None:
+        raise ConfigError("a class 'other' needs images of other to learn from")
+    name = next(word for word in ("other", "none of these", "not a class") if word not in taxonomy)
+    wider = replace(taxonomy, edges=(*taxonomy.edges, (taxonomy.root, name)), other=(), level_weights=None)
+    strangers = replace(other, labels=(name,) * len(other), classes=())
+    trained = HierarchicalClassifier(wider, **{**settings, **FIXED}).fit(join_sets([images, strangers]))
+    keep = settings.get("keep", taxonomy.keep or KEEP)
+    narrowed = HierarchicalClassifier.from_model(
+        _narrowed(trained, taxonomy, name, keep), notes=trained.notes_, **{**settings, **FIXED, "gate": ["outlier"]}
+    )
+    narrowed.log_ = trained.log_
+    return narrowed
+
+
+def _narrowed(trained: HierarchicalClassifier, taxonomy: Taxonomy, name: str, keep: float) -> Model:
+    """The model on the known classes: their part of the head, and the class ``name`` as its gate."""
+    wide, prepared = trained.model_, trained.prepared_
+    plan = compile_plan(taxonomy)
+    head, baseline = (_known_part(part, wide.plan, plan) for part in (wide.head, wide.baseline.head))
+    known_n = prepared.label_n != wide.taxonomy.index(name)
+
+    def evidence(places: np.ndarray) -> Evidence:
+        embedding_BD = trained.fitted_.embedding_nD[torch.from_numpy(places[known_n[places]])].to(wide.dtype)
+        return Evidence(embedding_BD, head(embedding_BD))
+
+    tune, calibration = evidence(prepared.parts.tune), evidence(prepared.parts.calibration)
+    assert isinstance(wide.head, FlatHead)
+    is_other_O = torch.tensor([wide.plan.nodes[node] == name for node in wide.plan.leaf_L.tolist()])
+    linear = wide.head.linear
+    learnt = {"weight": linear.weight.double(), "bias": linear.bias.double(), "is_other": is_other_O}
+    score = load_score("outlier", {}, learnt)
+    part = GatePart("outlier", {}, score, PValueMap.fit(score(tune)))
+    gate = Gate((part,), "fisher", torch.empty(0, dtype=torch.float64), keep, (wide.in_features, plan.num_leaves))
+    return Model(
+        plan=plan,
+        backbone=wide.backbone,
+        head=head,
+        gate=gate.recalibrated(gate.score(calibration)),
+        operation=Operation(rule="leaf"),
+        baseline=Baseline(head=baseline, calibration_scores=_msp(baseline, calibration.embedding_BD)),
+        in_features=wide.in_features,
+    )
+
+
+def _known_part(head: object, wide: DagPlan, narrow: DagPlan) -> FlatHead:
+    """The rows of a flat head that speak for the known leaves, in their own order."""
+    assert isinstance(head, FlatHead)
+    row_of = {wide.nodes[node]: row for row, node in enumerate(wide.leaf_L.tolist())}
+    rows_L = torch.tensor([row_of[narrow.nodes[node]] for node in narrow.leaf_L.tolist()])
+    part = FlatHead(head.linear.weight.shape[1], narrow).to(head.linear.weight.dtype)
+    part.load_state_dict({"linear.weight": head.linear.weight[rows_L], "linear.bias": head.linear.bias[rows_L]})
+    part.requires_grad_(False).eval()
+    return part
+
+
+def _msp(head: FlatHead, embedding_BD: Tensor) -> Tensor:
+    return msp_score(head(embedding_BD).double()).sort().values
