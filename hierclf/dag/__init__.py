@@ -10,6 +10,7 @@ from hierclf.dag.probabilities import (
     membership,
     membership_of_leaves,
     node_log_probs,
+    select_nodes,
 )
 from hierclf.dag.segment import segment_log_softmax, segment_logsumexp, segment_max
 
@@ -27,4 +28,5 @@ __all__ = [
     "segment_log_softmax",
     "segment_logsumexp",
     "segment_max",
+    "select_nodes",
 ]

@@ -111,6 +111,26 @@ class DagPlan:
         return slot_N
 
     @cached_property
+    def level_sizes(self) -> tuple[int, ...]:
+        """Number of nodes on each level, from level 0 on."""
+        return tuple(nodes.stop - nodes.start for nodes in self.node_slices)
+
+    @cached_property
+    def leaf_sizes(self) -> tuple[int, ...]:
+        """Number of leaves on each level; leaves of one level lie side by side in `leaf_L`."""
+        return tuple(torch.bincount(self.level_N[self.leaf_L], minlength=len(self.level_sizes)).tolist())
+
+    @cached_property
+    def leaves_first_N(self) -> Tensor:
+        """Where each node stands in its level when the level's leaves are listed first, then its internal nodes."""
+        is_leaf_N = self.leaf_slot_N >= 0
+        places = []
+        for nodes, leaves in zip(self.node_slices, self.leaf_sizes, strict=True):
+            leaf_n = is_leaf_N[nodes]
+            places.append(torch.where(leaf_n, leaf_n.cumsum(0) - 1, leaves + (~leaf_n).cumsum(0) - 1))
+        return torch.cat(places)
+
+    @cached_property
     def _closure(self) -> tuple[Tensor, Tensor]:
         """Pairs (node, leaf slot), sorted by node, for every distinct leaf at or below a node."""
         taxonomy = self.taxonomy

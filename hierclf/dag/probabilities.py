@@ -13,12 +13,12 @@ node-major, and the transposes are free when the caller's tensor was made node-m
 >>> from hierclf.taxonomy import Taxonomy
 >>> plan = compile_plan(Taxonomy.from_edges({"root": ["l", "r"], "l": ["x", "p"], "r": ["x"]}))
 >>> plan.nodes
-('root', 'l', 'r', 'x', 'p')
+('root', 'l', 'r', 'p', 'x')
 >>> logits_BE = torch.zeros(1, plan.num_edges)
 >>> flow(edge_log_softmax(logits_BE, plan), plan).exp()
-tensor([[1.0000, 0.5000, 0.5000, 0.7500, 0.2500]])
+tensor([[1.0000, 0.5000, 0.5000, 0.2500, 0.7500]])
 >>> node_log_probs(logits_BE, plan).exp()  # x has two parents, so r holds all of x's 0.75
-tensor([[1.0000, 1.0000, 0.7500, 0.7500, 0.2500]])
+tensor([[1.0000, 1.0000, 0.7500, 0.2500, 0.7500]])
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def membership(flow_BN: Tensor, plan: DagPlan) -> Tensor:
     """
     if plan.is_tree:
         return flow_BN
-    return membership_of_leaves(flow_BN[:, plan.leaf_L], plan)
+    return membership_of_leaves(select_nodes(flow_BN, plan.leaf_L), plan)
 
 
 def membership_of_leaves(leaf_log_probs_BL: Tensor, plan: DagPlan) -> Tensor:
@@ -139,6 +139,11 @@ def ancestor_sum(values_BN: Tensor, plan: DagPlan) -> Tensor:
     return torch.zeros_like(rows_NB).index_add(0, node_P, rows_NB.index_select(0, above_P)).T
 
 
+def select_nodes(values_BN: Tensor, index_X: Tensor) -> Tensor:
+    """Some columns of a node-major table: ``values_BN[:, index_X]``, but copying whole rows, forwards and backwards."""
+    return values_BN.T.index_select(0, index_X).T
+
+
 # ------------------------------------------------------------------------------------------------- node-major helpers
 
 
@@ -146,9 +151,10 @@ def _flow(edges_EB: Tensor, plan: DagPlan) -> Tensor:
     root_1B = edges_EB.new_zeros(1, edges_EB.shape[1])
     levels = [root_1B]
     if plan.is_tree:  # every parent of a level stands in the level before, and edge e leads to node e + 1
-        for above, nodes in zip(plan.node_slices, plan.node_slices[1:], strict=False):
-            edges = slice(nodes.start - 1, nodes.stop - 1)
-            levels.append(levels[-1].index_select(0, plan.parent_E[edges] - above.start) + edges_EB[edges])
+        arriving = edges_EB.split(plan.level_sizes[1:])  # one split: slices would each fill a gradient of full size
+        for above, nodes, level_EB in zip(plan.node_slices, plan.node_slices[1:], arriving, strict=False):
+            parent_E = plan.parent_E[nodes.start - 1 : nodes.stop - 1] - above.start
+            levels.append(levels[-1].index_select(0, parent_E) + level_EB)
         return torch.cat(levels)
     arriving_EB = edges_EB.index_select(0, plan.arrival_E)
     parent_E, child_E = plan.parent_E[plan.arrival_E], plan.child_E[plan.arrival_E]
@@ -163,17 +169,14 @@ def _flow(edges_EB: Tensor, plan: DagPlan) -> Tensor:
 def _sum_up_tree(leaves_LB: Tensor, plan: DagPlan) -> Tensor:
     """Level by level from the deepest: a node is a leaf, or the log-sum-exp of its children."""
     below: list[Tensor] = []
-    slot_N, group_E = plan.leaf_slot_N, plan.group_E
-    for nodes in reversed(plan.node_slices):
-        slots = slot_N[nodes]
-        is_leaf = slots >= 0
-        level_NB = leaves_LB.index_select(0, slots.clamp(min=0))
-        if below:
-            edges = slice(nodes.stop - 1, nodes.stop - 1 + len(below[-1]))  # the children fill the next level
-            first = group_E[edges.start]
-            summed_GB = segment_logsumexp(below[-1], group_E[edges] - first, int((~is_leaf).sum()))
-            place_N = (~is_leaf).cumsum(0) - 1
-            level_NB = torch.where(is_leaf[:, None], level_NB, summed_GB.index_select(0, place_N.clamp(min=0)))
+    leaves = leaves_LB.split(plan.leaf_sizes)
+    for depth in range(len(plan.level_sizes) - 1, -1, -1):
+        nodes, level_NB = plan.node_slices[depth], leaves[depth]
+        if below:  # the children of this level's internal nodes fill the next level, in order
+            group_E = plan.group_E[nodes.stop - 1 : nodes.stop - 1 + len(below[-1])]
+            internal = plan.level_sizes[depth] - plan.leaf_sizes[depth]
+            summed_GB = segment_logsumexp(below[-1], group_E - group_E[0], internal)
+            level_NB = torch.cat([level_NB, summed_GB]).index_select(0, plan.leaves_first_N[nodes])
         below.append(level_NB)
     return torch.cat(below[::-1])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from hierclf.dag import DagPlan, flow, node_log_probs
+from hierclf.dag import DagPlan, flow, node_log_probs, select_nodes
 from hierclf.heads.head import NodeMajorLinear, heads
 
 # B images, D embedding, E edges, N nodes, L leaves
@@ -43,4 +43,4 @@ class PerNodeHead(nn.Module):
         They are not normalised per node: the level of the logits is what energy and max_logit read.
         """
         plan = self.plan.to(logits_BE.device)
-        return flow(logits_BE, plan)[:, plan.leaf_L]
+        return select_nodes(flow(logits_BE, plan), plan.leaf_L)

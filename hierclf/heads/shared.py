@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from hierclf.dag import DagPlan, ancestor_sum, membership_of_leaves
+from hierclf.dag import DagPlan, ancestor_sum, membership_of_leaves, select_nodes
 from hierclf.heads.head import NodeMajorLinear, heads
 
 # B images, D embedding, N nodes, M nodes without the root, L leaves
@@ -43,4 +43,4 @@ class SharedHead(nn.Module):
     def leaf_scores(self, logits_BM: Tensor) -> Tensor:
         """Summed logits of each leaf's ancestors and itself, shape ``(B, L)``."""
         plan = self.plan.to(logits_BM.device)
-        return ancestor_sum(nn.functional.pad(logits_BM, (1, 0)), plan)[:, plan.leaf_L]
+        return select_nodes(ancestor_sum(nn.functional.pad(logits_BM, (1, 0)), plan), plan.leaf_L)

@@ -37,6 +37,6 @@ def hierarchical_loss(
     weight_BK = weight_NK[row_B].to(node_log_probs_BN.dtype) * (known_B[:, None] & (path_BK >= 0))
     if image_weight_B is not None:
         weight_BK = weight_BK * image_weight_B[:, None].to(weight_BK.dtype)
-    log_probs_BK = node_log_probs_BN.gather(1, path_BK.clamp(min=0))
+    log_probs_BK = node_log_probs_BN.T.gather(0, path_BK.clamp(min=0).T).T  # the table lies node-major
     log_probs_BK = log_probs_BK.masked_fill(weight_BK == 0, 0.0)  # 0 · -inf would be NaN
     return -(weight_BK * log_probs_BK).sum() / known_B.sum().clamp(min=1)
