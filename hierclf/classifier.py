@@ -12,34 +12,33 @@ array(['other'], dtype=object)
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import NotFittedError
-from sklearn.utils.multiclass import check_classification_targets
 from torch import nn
 
-from hierclf.backbones import Backbone, build_backbone, choose_device, default_cache
+from hierclf.backbones import choose_device, default_cache
 from hierclf.bundle import Bundle, load_bundle, save_bundle
-from hierclf.data import ImageSet, image_to_pil, label_text, load_images
-from hierclf.decisions import Decisions, rules
-from hierclf.embedding import Embedded
-from hierclf.errors import BackboneError, ConfigError, DataError, HierclfError
+from hierclf.class_values import class_array, class_values
+from hierclf.data import ImageSet, load_images
+from hierclf.decisions import Decision, Decisions, rules
+from hierclf.errors import BundleError, ConfigError, DataError, HierclfError
 from hierclf.model import Model, Operation, Reading
 from hierclf.progress import Progress, bars, silent
 from hierclf.registry import did_you_mean
 from hierclf.settings import Settings
 from hierclf.taxonomy import Taxonomy
 from hierclf.training import (
-    Prepared,
     TrainingState,
     calibrate_model,
+    check_choices,
+    choose_backbone,
     embedding_matrix,
     fit_model,
     prepare_embeddings,
@@ -51,9 +50,12 @@ from hierclf.training import (
 KEEP = 0.95
 GATE_SETTINGS = ("gate", "combine", "keep", "rule", "correct", "point")
 """What may change without training anew; see `HierarchicalClassifier.refit_gate`."""
-IMAGES_AT_ONCE = 2048
-SMALL_PIXELS = 64
-"""Grey images up to this size count as glyphs, for which a small network is trained from scratch."""
+
+MACHINE_SETTINGS = ("device", "workers", "cache")
+"""What belongs to the machine at hand and not to a model."""
+
+WORTH_A_BAR = 256
+"""With fewer images a progress bar would only flicker."""
 
 
 class NotFitted(HierclfError, NotFittedError):  # type: ignore[misc]
@@ -75,10 +77,12 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         level_weights: weight of each level in the loss: ``"leaf"``, ``"uniform"``, ``{"decay": 0.5}``, or a list whose
             first entry belongs to the gate. None takes the taxonomy's, else ``"leaf"``.
         node_weights: factors in the loss by node name.
-        class_weights: None, ``"balanced"``, ``"effective"``, ``"oversample"``, ``"undersample"``, or factors by class.
+        class_weights: None, ``"balanced"``, ``"effective"``, ``"oversample"``, ``"undersample"``, or factors by class;
+            a factor for a meta-class counts for all classes below it.
         embedding_loss: ``"triplet_semihard"`` or ``"supcon"`` beside the classification loss, when training a backbone.
         embedding_weight: its weight.
-        gate: ``"auto"``, ``"none"``, or names of scores (see `hierclf.gates.scores`) to combine.
+        gate: ``"auto"``, ``"none"``, or names of scores (see `hierclf.gates.scores`) to combine, with options if need
+            be: ``["mahalanobis++", ("knn", {"k": 5})]``.
         combine: how: ``"fisher"``, ``"mean"`` or ``"max"``.
         keep: share of known images that must not be turned away. At its default, a taxonomy's own ``keep`` counts.
         rule: ``"threshold"``, ``"leaf"``, ``"expected_distance"`` or ``"information"``.
@@ -94,16 +98,20 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         calibration_share: share of the known images that is kept for the promise alone.
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"mps"``.
         workers: processes that decode files.
-        cache: keep embeddings of a frozen backbone on disk, by content.
+        cache: keep embeddings of a frozen backbone on disk, by content (where: see `hierclf.backbones.default_cache`).
         seed: of everything random; the same seed gives the same model.
 
     Attributes:
         taxonomy_: the taxonomy in force.
-        classes_: the labels that were seen, as they were given, sorted.
+        classes_: one value per leaf of the taxonomy, sorted: the label as it was given, 3 rather than "3".
         model_: the finished `hierclf.model.Model`.
         notes_: what was assumed, left out or could not be promised, in sentences.
         log_: one entry per epoch of training.
         n_features_in_: width of the embeddings, with ``backbone=None``.
+
+    With ``backbone=None`` it is a scikit-learn estimator: `clone`, pipelines, cross-validation and searches work, and
+    scikit-learn's own checks pass, but for one: `fit` calls its first two arguments ``images`` and ``labels``, not
+    ``X`` and ``y``. What `predict` returns is an array of the likeliest classes to scikit-learn, and more to others.
     """
 
     def __init__(
@@ -198,41 +206,29 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         """
         taxonomy = self._given_taxonomy()
         settings = self._settings(taxonomy)
-        progress: Progress = bars
-        backbone: Backbone | None = None
-        store = default_cache() if settings.cache else None
-        if self.backbone is None:
-            if labels is not None:
-                _check_targets(labels)
-            prepared = prepare_embeddings(
-                images,
-                labels,
-                other,
-                taxonomy,
-                keep=settings.keep,
-                calibration_share=settings.calibration_share,
-                seed=settings.seed,
-            )
+        check_choices(settings)
+        division: dict[str, Any] = {
+            "keep": settings.keep,
+            "calibration_share": settings.calibration_share,
+            "seed": settings.seed,
+        }
+        if settings.backbone is None:
+            backbone, store, assumed = None, None, tuple[str, ...]()
+            prepared = prepare_embeddings(images, labels, other, taxonomy, **division)
         else:
-            prepared = prepare_images(
-                images,
-                labels,
-                other,
-                taxonomy,
-                keep=settings.keep,
-                calibration_share=settings.calibration_share,
-                seed=settings.seed,
-                cache=str(store.path.parent) if store else None,
-                progress=progress,
-            )
+            store = default_cache() if settings.cache else None
+            folder = str(store.path.parent) if store is not None else None
+            prepared = prepare_images(images, labels, other, taxonomy, **division, cache=folder, progress=bars)
             assert isinstance(prepared.images, ImageSet)
-            backbone, note = self._built_backbone(prepared.images, settings)
-            prepared = replace(prepared, notes=(*note, *prepared.notes))
-        fitted = fit_model(prepared, backbone, settings, cache=store, progress=progress, state=state, on_epoch=on_epoch)
-        self._adopt(fitted.model, notes=(*prepared.notes, *fitted.notes))
-        self.log_ = fitted.log
-        self.prepared_, self.fitted_ = prepared, fitted
-        self._learn_classes(labels, prepared)
+            backbone, assumed = choose_backbone(prepared.images, settings)
+        fitted = fit_model(prepared, backbone, settings, cache=store, progress=bars, state=state, on_epoch=on_epoch)
+        values = () if labels is None else np.asarray(labels).ravel().tolist()
+        self._adopt(
+            fitted.model,
+            notes=(*assumed, *prepared.notes, *fitted.notes),
+            values=class_values(prepared.taxonomy, values),
+        )
+        self.log_, self.prepared_, self.fitted_ = fitted.log, prepared, fitted
         return self
 
     def refit_gate(self, **settings: Any) -> HierarchicalClassifier:
@@ -267,8 +263,8 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
             refitted._settings(refitted._given_taxonomy()),
             pretrained=fitted.pretrained,
         )
-        refitted._adopt(model, notes=(*prepared.notes, *notes))
-        refitted.fitted_ = replace(fitted, model=model, notes=notes)
+        refitted._adopt(model, notes=(*prepared.notes, *notes), values=self._values)
+        refitted.prepared_, refitted.fitted_ = prepared, replace(fitted, model=model, notes=notes)
         return refitted  # type: ignore[no-any-return]  # scikit-learn's set_params is untyped
 
     # ------------------------------------------------------------------------------------------------------ predicting
@@ -284,11 +280,11 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
             One row per image, in order. As an array it is the likeliest class of each.
         """
         model = self._fitted_model()
-        operation = model.operation if rule in (None, model.operation.rule) else _other_operation(str(rule))
-        decisions = Decisions([], classes=self._class_of_node)
+        operation = model.operation if rule in (None, model.operation.rule) else _without_promise(str(rule))
+        rows: list[Decision] = []
         for reading in self._readings(images):
-            decisions = decisions + model.decide(reading, operation=operation)
-        return decisions
+            rows.extend(model.decide(reading, operation=operation))
+        return Decisions(rows, classes=self._values)
 
     def predict_node_proba(self, images: Any) -> npt.NDArray[np.float64]:
         """Memberships M of all nodes, given that the image is known.
@@ -299,21 +295,21 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         Raises:
             DataError: an image cannot be read.
         """
-        return np.concatenate([_whole(reading).node_log_probs_BN.exp().numpy() for reading in self._readings(images)])
+        return self._collected(images, lambda reading: reading.node_log_probs_BN.exp().numpy())
 
     def predict_proba(self, images: Any) -> npt.NDArray[np.float64]:
-        """Memberships of the classes in ``classes_``, shape ``(n, classes)``; gate left aside."""
-        columns = [self.taxonomy_.index(self._node_of_class[label_text(label)]) for label in self.classes_]
-        proba: npt.NDArray[np.float64] = self.predict_node_proba(images)[:, columns]
-        return proba
+        """Memberships of the classes in ``classes_``, shape ``(n, classes)``; rows sum to 1, the gate left aside."""
+        taxonomy = self._fitted_model().taxonomy
+        columns = [taxonomy.index(leaf) for leaf in self._values]
+        return self._collected(images, lambda reading: reading.node_log_probs_BN[:, columns].exp().numpy())
 
     def unknown_score(self, images: Any) -> npt.NDArray[np.float64]:
         """How unknown each image looks, larger = more unknown, shape ``(n,)``."""
-        return np.concatenate([_whole(reading).unknown_score_B.numpy() for reading in self._readings(images)])
+        return self._collected(images, lambda reading: reading.unknown_score_B.numpy())
 
     def p_value(self, images: Any) -> npt.NDArray[np.float64]:
         """How ordinary each image looks among known ones, shape ``(n,)``; at most 1 - keep is turned away."""
-        return np.concatenate([_whole(reading).p_value_B.numpy() for reading in self._readings(images)])
+        return self._collected(images, lambda reading: reading.p_value_B.numpy())
 
     def embed(self, images: Any) -> npt.NDArray[np.float32]:
         """Embeddings of the backbone, float32, shape ``(n, D)``.
@@ -321,14 +317,18 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         Raises:
             DataError: an image cannot be read, or there is no backbone.
         """
-        embedded = self._embedded(load_images(images), progress=bars)
+        model, image_set = self._fitted_model(), self._images(images)
+        settings = self._settings(self.taxonomy_)
+        device = choose_device(settings.device)
+        embedded = model.embed(image_set, device=device, workers=settings.workers, progress=_bar(image_set))
         if embedded.errors:
             raise DataError("; ".join(embedded.errors.values()))
-        return embedded.embedding_nD.numpy()
+        rows_nD: npt.NDArray[np.float32] = embedded.embedding_nD.numpy()
+        return rows_nD
 
     def read(self, images: Any) -> Reading:
         """Everything that the model sees in the images at once, see `hierclf.model.Reading`."""
-        return _joined(list(self._readings(images)))
+        return Reading.joined(list(self._readings(images)))
 
     # ------------------------------------------------------------------------------------------------- saving, loading
 
@@ -338,13 +338,9 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         Raises:
             BundleError: the folder holds something else, or cannot be written.
         """
-        facts: dict[str, Any] = {
-            "classes": [value.item() if hasattr(value, "item") else value for value in self._fitted_classes()],
-            "class_kind": self.classes_.dtype.kind,
-            "notes": list(self.notes_),
-            "settings": self._plain_settings(),
-        }
-        save_bundle(Bundle(model=self._fitted_model(), facts=facts), path)
+        model = self._fitted_model()
+        facts = {"classes": self._values, "notes": list(self.notes_), "settings": self._plain_settings()}
+        save_bundle(Bundle(model=model, facts=facts), path)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, backbone: nn.Module | None = None) -> HierarchicalClassifier:
@@ -358,18 +354,21 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
             BundleError: the folder is no whole model, or its parts do not belong together.
         """
         bundle = load_bundle(path, backbone=backbone)
-        settings = {
-            name: value for name, value in bundle.facts.get("settings", {}).items() if name in cls().get_params()
-        }
-        classifier = cls(**settings)
-        classifier.taxonomy = bundle.model.taxonomy
+        model, facts = bundle.model, bundle.facts
+        try:
+            settings = Settings.checked(facts.get("settings", {})).model_dump(include=set(facts.get("settings", {})))
+            classifier = cls(model.taxonomy, **settings)
+            values = {str(leaf): value for leaf, value in facts["classes"].items()}
+            notes = tuple(map(str, facts["notes"]))
+        except (ConfigError, KeyError, TypeError, AttributeError) as error:
+            raise BundleError(f"the model in {path} says things about itself that make no sense: {error}") from error
+        plain = all(isinstance(value, (str, int, float)) for value in values.values())
+        if not plain or set(values) != set(model.taxonomy.leaves):
+            raise BundleError(f"the model in {path} names other classes than its taxonomy; save it again")
         if backbone is not None:
             classifier.backbone = backbone
-        classifier._adopt(bundle.model, notes=tuple(bundle.facts.get("notes", ())))
+        classifier._adopt(model, notes=notes, values=values)
         classifier.log_ = []
-        kind = {"U": str, "O": object}.get(bundle.facts.get("class_kind", "U"))
-        classifier.classes_ = np.array(bundle.facts.get("classes", []), dtype=kind)
-        classifier._match_classes()
         return classifier
 
     @classmethod
@@ -385,14 +384,18 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
             settings: what else the classifier should say about itself; see the class.
         """
         classifier = cls(model.taxonomy, **settings)
-        classifier._adopt(model, notes=tuple(notes))
+        labels = () if classes is None else np.asarray(classes).ravel().tolist()
+        classifier._adopt(model, notes=tuple(notes), values=class_values(model.taxonomy, labels))
         classifier.log_ = []
-        classifier.classes_ = np.unique(np.array(model.taxonomy.leaves if classes is None else classes))
-        classifier._match_classes()
         return classifier
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "model_")
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but the training images, which a pickle has no use for."""
+        state: dict[str, Any] = super().__getstate__()
+        return {name: value for name, value in state.items() if name not in ("prepared_", "fitted_")}
 
     # --------------------------------------------------------------------------------------------------------- helpers
 
@@ -410,160 +413,71 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         return Settings.checked(given)
 
     def _plain_settings(self) -> dict[str, Any]:
-        plain = {name: value for name, value in self.get_params(deep=False).items() if name != "taxonomy"}
-        if isinstance(plain["backbone"], nn.Module):
-            plain["backbone"] = "auto"
-        for name, value in plain.items():
-            if isinstance(value, tuple):
-                plain[name] = list(value)
-            elif isinstance(value, np.generic):
-                plain[name] = value.item()
-            elif isinstance(value, os.PathLike):
-                plain[name] = os.fspath(value)
+        """The settings as JSON can hold them, without those that belong to this machine; a module stays behind."""
+        settings = self._settings(None).model_dump(exclude=set(MACHINE_SETTINGS))
+        if isinstance(settings["backbone"], nn.Module):
+            settings["backbone"] = "auto"
+        plain: dict[str, Any] = _plain(settings)
         return plain
 
-    def _built_backbone(self, images: ImageSet, settings: Settings) -> tuple[Backbone, tuple[str, ...]]:
-        """The backbone and what was assumed about it; its random weights follow from the seed."""
-        chosen, size, grey = self.backbone, settings.image_size, None
-        notes: tuple[str, ...] = ()
-        if chosen == "auto" or chosen == "small_cnn":
-            first = image_to_pil(images, 0)
-            grey = _all_grey(images)
-            small = max(first.size) <= SMALL_PIXELS
-            if chosen == "auto":
-                chosen = "small_cnn" if grey and small else "efficientnet_lite0"
-                notes = (_why(str(chosen), grey=grey, small=small),)
-            if chosen == "small_cnn" and size is None:
-                size = (first.height, first.width) if small else 32
-        grey = grey if chosen == "small_cnn" else None
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(settings.seed)
-            weights = None if chosen == "small_cnn" and settings.weights == "default" else settings.weights
-            try:
-                return build_backbone(chosen, weights=weights, image_size=size, grey=grey), notes  # type: ignore[arg-type]
-            except BackboneError as error:
-                if self.backbone != "auto":
-                    raise
-                try:
-                    return build_backbone("mobilenet_v2", image_size=size), (
-                        "Colour or large images: mobilenet_v2 with torchvision's weights was taken as backbone.",
-                    )
-                except BackboneError as second:
-                    raise BackboneError(
-                        f"no pretrained backbone is at hand: {error}; {second}\n"
-                        "or train one from scratch: backbone='small_cnn'"
-                    ) from second
-
-    def _adopt(self, model: Model, *, notes: tuple[str, ...]) -> None:
+    def _adopt(self, model: Model, *, notes: tuple[str, ...], values: dict[str, Any]) -> None:
+        """Become the classifier around a model; ``values`` says what its leaves are called in arrays."""
         self.model_, self.taxonomy_, self.notes_ = model, model.taxonomy, notes
+        self._values, self.classes_ = values, class_array(values)
         if model.backbone is None:
             self.n_features_in_ = model.in_features
-
-    def _learn_classes(self, labels: Any, prepared: Prepared) -> None:
-        if self.backbone is None and labels is not None:
-            given = np.asarray(labels)
-            known = [self.taxonomy_.node_of_label(label_text(label)) is not None for label in given.ravel()]
-            self.classes_ = np.unique(given.ravel()[np.array(known, dtype=bool)])
-        else:
-            self.classes_ = np.array([self.taxonomy_.nodes[node] for node in np.unique(prepared.label_n)])
-        self._match_classes()
-
-    def _match_classes(self) -> None:
-        texts = {label_text(value): value for value in self.classes_}
-        self._node_of_class = {text: str(self.taxonomy_.node_of_label(text)) for text in texts}
-        self._class_of_node = {self._node_of_class[text]: value for text, value in texts.items()}
 
     def _fitted_model(self) -> Model:
         if not hasattr(self, "model_"):
             raise NotFitted("this HierarchicalClassifier is not fitted yet; call fit, or load a saved model")
         return self.model_
 
-    def _fitted_classes(self) -> npt.NDArray[Any]:
-        self._fitted_model()
-        return self.classes_
+    def _images(self, images: Any) -> ImageSet:
+        if self._fitted_model().backbone is None:
+            raise DataError("this model was fitted on embeddings (backbone=None); it cannot read images")
+        return load_images(images)
 
-    def _embedded(self, images: ImageSet, *, progress: Progress) -> Embedded:
-        settings = self._settings(self.taxonomy_)
-        return self._fitted_model().embed(
-            images, device=choose_device(settings.device), workers=settings.workers, progress=progress
-        )
-
-    def _readings(self, images: Any) -> Any:
-        """Readings of a few thousand images at a time, so that memory does not grow with their number."""
+    def _readings(self, images: Any) -> Iterator[Reading]:
+        """Readings of a few images at a time, so that memory does not grow with their number."""
         model = self._fitted_model()
         if model.backbone is None:
-            values_nD = _embeddings_like_fitted(images, model.in_features)
-            yield model.read(values_nD)
-            return
-        image_set = load_images(images)
-        starts = range(0, max(len(image_set), 1), IMAGES_AT_ONCE)
-        for start in starts:
-            part = image_set.subset(np.arange(start, min(start + IMAGES_AT_ONCE, len(image_set))))
-            embedded = self._embedded(part, progress=bars if len(image_set) > 64 else silent)
-            yield model.read(embedded.embedding_nD, names=part.names, errors=embedded.errors)
+            return model.readings(embedding_matrix(images, width=model.in_features))
+        image_set = self._images(images)
+        settings = self._settings(self.taxonomy_)
+        device = choose_device(settings.device)
+        return model.readings(image_set, device=device, workers=settings.workers, progress=_bar(image_set))
+
+    def _collected(self, images: Any, column: Callable[[Reading], npt.NDArray[np.float64]]) -> npt.NDArray[np.float64]:
+        """One array out of all readings.
+
+        Raises:
+            DataError: an image cannot be read; all such images are named.
+        """
+        pieces: list[npt.NDArray[np.float64]] = []
+        errors: list[str] = []
+        for reading in self._readings(images):
+            errors.extend(reading.errors.values())
+            pieces.append(column(reading))
+        if errors:
+            raise DataError("; ".join(errors))
+        return np.concatenate(pieces)
 
 
-def _other_operation(rule: str) -> Operation:
-    chosen = rules[rule]
-    return Operation(rule=rule, point=0.0 if chosen.careful is None else 0.5)
+def _without_promise(rule: str) -> Operation:
+    """Another rule than the one that was calibrated."""
+    return Operation(rule=rule, point=0.0 if rules[rule].careful is None else 0.5)
 
 
-def _check_targets(labels: Any) -> None:
-    flat = np.asarray(labels)
-    if flat.ndim == 2 and flat.shape[1] > 1:
-        raise DataError(f"expected one label per embedding, got labels of shape {flat.shape}: bad input shape")
-    if flat.dtype.kind in "fc":
-        try:
-            check_classification_targets(flat.ravel())
-        except ValueError as error:
-            raise DataError(str(error)) from None
+def _bar(images: ImageSet) -> Progress:
+    return bars if len(images) >= WORTH_A_BAR else silent
 
 
-def _embeddings_like_fitted(values: Any, width: int) -> torch.Tensor:
-    values_nD = embedding_matrix(values)
-    if values_nD.shape[1] != width:
-        raise DataError(
-            f"X has {values_nD.shape[1]} features, but HierarchicalClassifier is expecting {width} features as input: "
-            "embeddings of the width it was fitted on"
-        )
-    return values_nD
-
-
-def _whole(reading: Reading) -> Reading:
-    if reading.errors:
-        raise DataError("; ".join(reading.errors.values()))
-    return reading
-
-
-def _joined(readings: Sequence[Reading]) -> Reading:
-    """Several readings as one."""
-    if len(readings) == 1:
-        return readings[0]
-    errors: dict[int, str] = {}
-    names: list[str] = []
-    for reading in readings:
-        errors |= {len(names) + place: error for place, error in reading.errors.items()}
-        names.extend(reading.names)
-    return Reading(
-        names=tuple(names),
-        node_log_probs_BN=torch.cat([reading.node_log_probs_BN for reading in readings]),
-        unknown_score_B=torch.cat([reading.unknown_score_B for reading in readings]),
-        p_value_B=torch.cat([reading.p_value_B for reading in readings]),
-        components={name: torch.cat([r.components[name] for r in readings]) for name in readings[0].components},
-        baseline_log_probs_BL=torch.cat([reading.baseline_log_probs_BL for reading in readings]),
-        errors=errors,
-    )
-
-
-def _all_grey(images: ImageSet) -> bool:
-    """Whether the first, the last and some images between have no colour."""
-    places = np.unique(np.linspace(0, len(images) - 1, min(len(images), 16)).astype(int))
-    pixels = (np.asarray(image_to_pil(images, int(place))) for place in places)
-    return all(bool((picture == picture[..., :1]).all()) for picture in pixels)
-
-
-def _why(backbone: str, *, grey: bool, small: bool) -> str:
-    look = f"{'grey' if grey else 'coloured'}, {'small' if small else 'large'} images"
-    if backbone == "small_cnn":
-        return f"Backbone: the {look} look like glyphs, so a small network is trained from scratch."
-    return f"Backbone: for {look}, EfficientNet-Lite0 with ImageNet weights is used as it is."
+def _plain(value: Any) -> Any:
+    """The same with lists, dictionaries and Python's own numbers."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    return value.item() if isinstance(value, np.generic) else value

@@ -2,7 +2,7 @@
 
 Images are read batch by batch, so memory does not grow with their number, and an image that cannot be read costs its
 own row and nothing else. With a cache, an image that this backbone has seen before (by content, never by name) is not
-read again.
+embedded again.
 """
 
 from __future__ import annotations
@@ -22,10 +22,13 @@ from hierclf.progress import Progress, silent
 
 # n images, B images of a batch, C channels, H height, W width, D embedding
 
+BATCH = 64
+"""Images at a time where nothing has to be learnt."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Embedded:
-    """Embeddings of an image set.
+    """Embeddings of some images.
 
     Args:
         embedding_nD: float32, shape ``(n, D)``; NaN where an image could not be read.
@@ -35,13 +38,16 @@ class Embedded:
     embedding_nD: Tensor
     errors: dict[int, str]
 
+    def __len__(self) -> int:
+        return len(self.embedding_nD)
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Batch:
     """Some images of a set, ready for the backbone.
 
     Args:
-        images_BCHW: preprocessed, float32.
+        images_BCHW: preprocessed, float32; of shape ``(0,)`` when none could be read.
         index_B: their places in the set, int64.
         errors: pairs (place, what was wrong) of images of this batch that could not be read.
     """
@@ -75,22 +81,22 @@ def batches(
         batch_size=batch_size,
         num_workers=workers,
         collate_fn=collate,
+        generator=torch.Generator(),  # without one, the loader would draw from the user's own
     )
     for images_BCHW, index_B, errors in loader:
         yield Batch(images_BCHW=images_BCHW, index_B=index_B, errors=tuple(errors))
 
 
-def embed_images(
+def embed_batches(
     backbone: Backbone,
     image_set: ImageSet,
     *,
     device: torch.device | str = "cpu",
-    batch_size: int = 64,
+    batch_size: int = BATCH,
     workers: int = 0,
-    cache: EmbeddingCache | None = None,
     progress: Progress = silent,
-) -> Embedded:
-    """Embed every image of a set.
+) -> Iterator[Embedded]:
+    """Embeddings of every image of a set, in order, a batch at a time.
 
     Args:
         backbone: the feature extractor.
@@ -98,33 +104,69 @@ def embed_images(
         device: where to compute.
         batch_size: images at a time.
         workers: processes that decode files.
-        cache: embeddings by content, for files; None computes all.
+        progress: how to show how far it is.
+
+    Yields:
+        Embeddings of the next images; places of errors count from the first of them.
+    """
+    start = 0
+    stream = batches(image_set, backbone.preprocessing, range(len(image_set)), batch_size=batch_size, workers=workers)
+    for batch in progress(stream, -(-len(image_set) // batch_size), "embedding"):
+        count = len(batch.index_B) + len(batch.errors)
+        rows_BD = embed(backbone, [(batch.images_BCHW, batch.index_B - start)], count, device=device)
+        errors = {place - start: error for place, error in batch.errors}
+        for row in (~rows_BD.isfinite().all(1)).nonzero()[:, 0].tolist():
+            errors.setdefault(row, f"{image_set.names[start + row]}: the backbone gives NaN or infinity for this image")
+        rows_BD[list(errors)] = torch.nan
+        yield Embedded(embedding_nD=rows_BD, errors=errors)
+        start += count
+
+
+def embed_images(
+    backbone: Backbone,
+    image_set: ImageSet,
+    *,
+    device: torch.device | str = "cpu",
+    batch_size: int = BATCH,
+    workers: int = 0,
+    cache: EmbeddingCache | None = None,
+    progress: Progress = silent,
+) -> Embedded:
+    """Embed every image of a set at once.
+
+    Args:
+        backbone: the feature extractor.
+        image_set: n images of any kind.
+        device: where to compute.
+        batch_size: images at a time.
+        workers: processes that decode files.
+        cache: embeddings by content; None computes all. Items of a torch data set are never looked up, since such a
+            set may give another picture each time.
         progress: how to show how far it is.
     """
     result_nD = torch.full((len(image_set), backbone.dim), torch.nan)
     errors: dict[int, str] = {}
     todo = list(range(len(image_set)))
     keys: dict[int, str] = {}
-    if cache is not None and image_set.kind == "paths":
+    mark = ""
+    if cache is not None and image_set.kind != "dataset":
         keys, errors = _content_keys(image_set)
-        todo = list(keys)
         mark = fingerprint(backbone)
-        found_m, rows_mD = cache.lookup(mark, [keys[place] for place in todo], dim=backbone.dim)
-        result_nD[torch.tensor(todo, dtype=torch.int64)[found_m]] = rows_mD[found_m]
-        todo = [place for place, found in zip(todo, found_m.tolist(), strict=True) if not found]
-
-    def read() -> Iterator[tuple[Tensor, Tensor]]:
-        stream = batches(image_set, backbone.preprocessing, todo, batch_size=batch_size, workers=workers)
-        for batch in progress(stream, -(-len(todo) // batch_size), "embedding"):
-            errors.update(batch.errors)
-            yield batch.images_BCHW, batch.index_B
-
+        readable = torch.tensor(list(keys), dtype=torch.int64)
+        found_m, rows_mD = cache.lookup(mark, list(keys.values()), dim=backbone.dim)
+        result_nD[readable[found_m]] = rows_mD[found_m]
+        todo = readable[~found_m].tolist()
     if todo:
-        fresh_nD = embed(backbone, read(), len(image_set), device=device)
-        done = torch.tensor(todo, dtype=torch.int64)
-        result_nD[done] = fresh_nD[done]
-        if keys and cache is not None:
-            cache.store(mark, [keys[place] for place in todo], fresh_nD[done])
+        fresh = image_set if len(todo) == len(image_set) else image_set.subset(todo)
+        done = 0
+        for part in embed_batches(
+            backbone, fresh, device=device, batch_size=batch_size, workers=workers, progress=progress
+        ):
+            result_nD[todo[done : done + len(part)]] = part.embedding_nD
+            errors.update((todo[done + place], error) for place, error in part.errors.items())
+            done += len(part)
+        if cache is not None and keys:
+            cache.store(mark, [keys[place] for place in todo], result_nD[todo])
     return Embedded(embedding_nD=result_nD, errors=dict(sorted(errors.items())))
 
 

@@ -7,6 +7,7 @@
     ├── ConfigError              a setting of the wrong type, range or combination
     ├── TaxonomyError            a taxonomy with faults; ``.faults`` lists them all
     ├── DataError                images or labels that cannot be used
+    │   ├── DataTypeError        things that are no numbers, where numbers were expected (also a TypeError)
     │   └── ImageError           one image that cannot be read
     ├── BackboneError            a backbone that cannot be built or lacks its weights
     ├── CalibrationError         a promise that these images cannot support
@@ -37,6 +38,10 @@ class ConfigError(HierclfError, ValueError):
 
 class DataError(HierclfError, ValueError):
     """Images, labels or embeddings that cannot be used as they are."""
+
+
+class DataTypeError(DataError, TypeError):
+    """Things that are no numbers at all, where numbers were expected."""
 
 
 class ImageError(DataError):

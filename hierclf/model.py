@@ -11,8 +11,9 @@ ones. What the flat baseline would have said comes along in every reading, becau
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
@@ -21,9 +22,9 @@ from torch import Tensor, nn
 from hierclf.backbones import Backbone, EmbeddingCache
 from hierclf.dag import DagPlan
 from hierclf.data import ImageSet
-from hierclf.decisions import Decisions, Rule, decide, rules
-from hierclf.embedding import Embedded, embed_images
-from hierclf.errors import DataError
+from hierclf.decisions import Decisions, decide, rules
+from hierclf.embedding import BATCH, Embedded, embed_batches, embed_images
+from hierclf.errors import ConfigError, DataError
 from hierclf.gates import Evidence, Gate, conformal_threshold, p_values
 from hierclf.heads import Head
 from hierclf.progress import Progress, silent
@@ -31,7 +32,9 @@ from hierclf.taxonomy import Taxonomy
 
 # B images, D embedding, N nodes, L leaves
 
-ROWS_AT_ONCE = 4096
+LARGEST_TABLE = 1 << 22
+"""Numbers in a table of log-memberships; as many embeddings are read at once as fit."""
+FEWEST_ROWS, MOST_ROWS = 64, 4096
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,12 +46,23 @@ class Operation:
         point: the rule's operating point (θ or λ); ignored by rules without one.
         correct: the promised share of answers that are correct or an ancestor, or None when nothing is promised.
         calibrated_on: number of known images behind that promise.
+
+    Raises:
+        UnknownName: there is no such rule.
+        ConfigError: a point that is no number, or a promise that is no share.
     """
 
     rule: str = "threshold"
     point: float = 0.5
     correct: float | None = None
     calibrated_on: int = 0
+
+    def __post_init__(self) -> None:
+        rules[self.rule]
+        if not math.isfinite(self.point):
+            raise ConfigError(f"the operating point of a rule is a finite number, got {self.point!r}")
+        if self.correct is not None and not 0 < self.correct < 1:
+            raise ConfigError(f"correct is a share between 0 and 1, or None, got {self.correct!r}")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -85,6 +99,27 @@ class Reading:
     components: Mapping[str, Tensor]
     baseline_log_probs_BL: Tensor
     errors: dict[int, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @classmethod
+    def joined(cls, readings: Sequence[Reading]) -> Reading:
+        """Several readings of one model, at least one, as one."""
+        errors: dict[int, str] = {}
+        names: list[str] = []
+        for reading in readings:
+            errors |= {len(names) + place: error for place, error in reading.errors.items()}
+            names.extend(reading.names)
+        return cls(
+            names=tuple(names),
+            node_log_probs_BN=torch.cat([reading.node_log_probs_BN for reading in readings]),
+            unknown_score_B=torch.cat([reading.unknown_score_B for reading in readings]),
+            p_value_B=torch.cat([reading.p_value_B for reading in readings]),
+            components={name: torch.cat([one.components[name] for one in readings]) for name in readings[0].components},
+            baseline_log_probs_BL=torch.cat([reading.baseline_log_probs_BL for reading in readings]),
+            errors=errors,
+        )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -124,16 +159,12 @@ class Model:
         """The unknown score above which an image is turned away; infinity without a gate."""
         return self.gate.threshold if self.gate is not None else float("inf")
 
-    def with_operation(self, operation: Operation) -> Model:
-        """The same model with another way to decide."""
-        return replace(self, operation=operation)
-
     def embed(
         self,
         image_set: ImageSet,
         *,
         device: torch.device | str = "cpu",
-        batch_size: int = 64,
+        batch_size: int = BATCH,
         workers: int = 0,
         cache: EmbeddingCache | None = None,
         progress: Progress = silent,
@@ -143,10 +174,8 @@ class Model:
         Raises:
             DataError: the model was fitted on embeddings and has no backbone.
         """
-        if self.backbone is None:
-            raise DataError("this model was fitted on embeddings (backbone=None); give it embeddings (n, d), no images")
         return embed_images(
-            self.backbone,
+            self._backbone_in_place(),
             image_set,
             device=device,
             batch_size=batch_size,
@@ -154,6 +183,45 @@ class Model:
             cache=cache,
             progress=progress,
         )
+
+    def readings(
+        self,
+        images: ImageSet | Tensor,
+        *,
+        device: torch.device | str = "cpu",
+        batch_size: int = BATCH,
+        workers: int = 0,
+        progress: Progress = silent,
+    ) -> Iterator[Reading]:
+        """What the model sees, a few images at a time, so that memory does not grow with their number.
+
+        Args:
+            images: images, or embeddings ``(n, D)``.
+            device: where to compute embeddings.
+            batch_size: images at a time.
+            workers: processes that decode files.
+            progress: how to show how far it is.
+
+        Yields:
+            Readings of the next images, in order; a single empty one where there are no images.
+
+        Raises:
+            DataError: images for a model without a backbone, or embeddings of another width.
+        """
+        start = 0
+        if isinstance(images, Tensor):
+            for part_BD in torch.split(images, self.rows_at_once):
+                yield self.read(part_BD, names=[f"#{start + place}" for place in range(len(part_BD))])
+                start += len(part_BD)
+            return
+        backbone = self._backbone_in_place()
+        if len(images) == 0:
+            yield self.read(torch.empty(0, self.in_features))
+        for part in embed_batches(
+            backbone, images, device=device, batch_size=batch_size, workers=workers, progress=progress
+        ):
+            yield self.read(part.embedding_nD, names=images.names[start : start + len(part)], errors=part.errors)
+            start += len(part)
 
     @torch.no_grad()
     def read(
@@ -170,7 +238,7 @@ class Model:
             All values on the CPU in float64.
 
         Raises:
-            DataError: another width than the model was fitted on, or NaN in a row without an error.
+            DataError: another width than the model was fitted on, or NaN or infinity in a row without an error.
         """
         errors = dict(errors or {})
         if embedding_BD.ndim != 2 or embedding_BD.shape[1] != self.in_features:
@@ -182,10 +250,15 @@ class Model:
         readable = torch.ones(len(embedding_BD), dtype=torch.bool)
         readable[list(errors)] = False
         good_BD = embedding_BD[readable].to(self.dtype)
-        parts = [self._read(part_BD) for part_BD in torch.split(good_BD, ROWS_AT_ONCE)] or [self._read(good_BD)]
+        holes = (~good_BD.isfinite().all(1)).nonzero()
+        if len(holes):
+            raise DataError(f"expected finite embeddings, got NaN or infinity in {len(holes)} of {len(good_BD)} rows")
+        parts = [self._read(part_BD) for part_BD in torch.split(good_BD, self.rows_at_once)]
 
         def spread(pieces: Sequence[Tensor]) -> Tensor:
-            values = torch.cat(list(pieces)).double()
+            values = torch.cat(list(pieces))
+            if not errors:
+                return values
             whole = torch.full((len(embedding_BD), *values.shape[1:]), torch.nan, dtype=torch.float64)
             whole[readable] = values
             return whole
@@ -216,9 +289,9 @@ class Model:
         )
 
     @property
-    def rule(self) -> Rule:
-        """The rule in force."""
-        return rules[self.operation.rule]
+    def rows_at_once(self) -> int:
+        """How many embeddings are read at once: fewer for a taxonomy with many nodes."""
+        return min(max(LARGEST_TABLE // self.plan.num_nodes, FEWEST_ROWS), MOST_ROWS)
 
     @property
     def baseline_threshold(self) -> float:
@@ -230,6 +303,11 @@ class Model:
         """What the head computes in: float64 on given embeddings, float32 behind a backbone."""
         assert isinstance(self.head, nn.Module)
         return next(self.head.parameters()).dtype
+
+    def _backbone_in_place(self) -> Backbone:
+        if self.backbone is None:
+            raise DataError("this model was fitted on embeddings (backbone=None); give it embeddings (n, d), no images")
+        return self.backbone
 
     def _read(self, embedding_BD: Tensor) -> Reading:
         logits_BO = self.head(embedding_BD)

@@ -11,16 +11,30 @@ hierclf.errors.ConfigError: no setting named 'kep'; did you mean 'keep'? (known:
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+import numpy as np
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from hierclf.errors import ConfigError
 from hierclf.registry import did_you_mean
 
+
+def _named(factors: object) -> object:
+    """Factors by name: a class may be called 3 or np.int64(3) and means "3"."""
+    return {str(name): factor for name, factor in factors.items()} if isinstance(factors, Mapping) else factors
+
+
+def _path(value: object) -> object:
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
+
+
 Share = Annotated[float, Field(gt=0, lt=1)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Factors = Annotated[dict[str, Weight], BeforeValidator(_named)]
 
 
 class Settings(BaseModel):
@@ -29,13 +43,13 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
     backbone: Any = None
-    weights: str | None = "default"
+    weights: Annotated[str | None, BeforeValidator(_path)] = "default"
     freeze: bool | None = None
     image_size: int | tuple[int, int] | None = None
     head: str = "shared"
     level_weights: Any = None
-    node_weights: dict[str, Weight] | None = None
-    class_weights: str | dict[str, Weight] | None = None
+    node_weights: Factors | None = None
+    class_weights: str | Factors | None = None
     embedding_loss: str | None = None
     embedding_weight: Weight = 0.5
     gate: Any = "auto"
@@ -43,11 +57,11 @@ class Settings(BaseModel):
     keep: Share = 0.95
     rule: str = "threshold"
     correct: Share | None = 0.95
-    point: float | None = None
+    point: Annotated[float, Field(allow_inf_nan=False)] | None = None
     epochs: Annotated[int, Field(ge=1)] | None = None
     batch_size: Annotated[int, Field(ge=2)] = 64
-    head_rate: Annotated[float, Field(gt=0)] = 2e-3
-    backbone_rate: Annotated[float, Field(gt=0)] = 2e-4
+    head_rate: Rate = 2e-3
+    backbone_rate: Rate = 2e-4
     weight_decay: Weight = 0.01
     patience: Annotated[int, Field(ge=1)] = 15
     augmentation: str = "auto"
@@ -55,8 +69,7 @@ class Settings(BaseModel):
     device: str = "auto"
     workers: Annotated[int, Field(ge=0)] = 0
     cache: bool = True
-    seed: Annotated[int, Field(ge=0)] = 0
-    quiet: Literal[True, False] = True
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
 
     @classmethod
     def checked(cls, given: Mapping[str, Any]) -> Settings:
@@ -65,8 +78,9 @@ class Settings(BaseModel):
         Raises:
             ConfigError: an unknown name, a wrong type or a value out of range; all of them in one message.
         """
+        plain = {str(name): value.item() if isinstance(value, np.generic) else value for name, value in given.items()}
         try:
-            return cls(**given)
+            return cls(**plain)
         except ValidationError as error:
             raise ConfigError("\n".join(_sentences(error, cls))) from None
 

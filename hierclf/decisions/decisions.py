@@ -27,7 +27,7 @@ from hierclf.decisions.rules import Point, likeliest_leaf, rules
 STATUSES = ("known", "ambiguous", "novel_child", "other")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Decision:
     """The decision for one image.
 
@@ -75,7 +75,8 @@ class Decision:
 class Decisions(Sequence[Decision]):
     """The decisions for many images: a sequence of `Decision`, and one array per column.
 
-    As an array it is the likeliest class of each image, whatever the answer, so that scikit-learn's metrics work.
+    As an array it is the likeliest class of each image, whatever the answer, so that scikit-learn's metrics work, and
+    so does ``(decisions == labels).mean()``.
 
     Args:
         rows: one decision per image.
@@ -184,9 +185,27 @@ class Decisions(Sequence[Decision]):
         """As an array: 1."""
         return 1
 
+    def ravel(self) -> npt.NDArray[Any]:
+        """The array of the likeliest classes."""
+        return np.asarray(self)
+
+    def tolist(self) -> list[Any]:
+        """The likeliest classes as a list."""
+        classes: list[Any] = np.asarray(self).tolist()
+        return classes
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
         leaves = [self._classes.get(row.leaf, row.leaf) for row in self._rows]
-        return np.array(leaves, dtype=dtype)
+        mixed = any(isinstance(leaf, str) for leaf in leaves) and not all(isinstance(leaf, str) for leaf in leaves)
+        return np.array(leaves, dtype=object if mixed and dtype is None else dtype)
+
+    def __eq__(self, other: object) -> Any:
+        return np.asarray(self) == np.asarray(other)  # as an array, element by element
+
+    def __ne__(self, other: object) -> Any:
+        return np.asarray(self) != np.asarray(other)
+
+    __hash__ = None  # type: ignore[assignment]  # compared element by element, like an array
 
     def __repr__(self) -> str:
         counts = {status: int((self.status == status).sum()) for status in STATUSES}

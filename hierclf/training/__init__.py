@@ -1,9 +1,19 @@
-"""L5: the only place with an optimiser, a loop and a clock."""
+"""L5: the only place with an optimiser, a loop and a clock.
 
-from hierclf.training.fine_tune import Schedule, TrainingImages, TrainingState, fine_tune
-from hierclf.training.fit import Fitted, calibrate_model, fit_model
+``prepare_images`` (what is there) → ``choose_backbone`` → ``fit_model``: embeddings, heads, gate, operating point.
+"""
+
+from hierclf.training.calibration import calibrate_model
+from hierclf.training.choices import check_choices
+from hierclf.training.chosen_backbone import choose_backbone
+from hierclf.training.embeddings import embedding_matrix, target_column, target_texts
+from hierclf.training.fine_tune import TrainingState, fine_tune
+from hierclf.training.fit import Fitted, fit_model
 from hierclf.training.linear import LabelledEmbeddings, fit_head
-from hierclf.training.preparation import Parts, Prepared, divide, embedding_matrix, prepare_embeddings, prepare_images
+from hierclf.training.parts import Parts, divide
+from hierclf.training.preparation import Prepared, prepare_embeddings, prepare_images
+from hierclf.training.schedule import Schedule
+from hierclf.training.trainer import TrainingImages
 
 __all__ = [
     "Fitted",
@@ -14,6 +24,8 @@ __all__ = [
     "TrainingImages",
     "TrainingState",
     "calibrate_model",
+    "check_choices",
+    "choose_backbone",
     "divide",
     "embedding_matrix",
     "fine_tune",
@@ -21,4 +33,6 @@ __all__ = [
     "fit_model",
     "prepare_embeddings",
     "prepare_images",
+    "target_column",
+    "target_texts",
 ]

@@ -28,7 +28,7 @@ def seeded(seed: int, device: torch.device | str = "cpu") -> Iterator[None]:
     device = torch.device(device)
     on_cuda = device.type == "cuda"
     with torch.random.fork_rng(devices=[device] if on_cuda else []):
-        torch.random.default_generator.manual_seed(seed)  # torch.manual_seed would reach every other device too
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would reach every other device too
         if on_cuda:
             with torch.cuda.device(device):
                 torch.cuda.manual_seed(seed)

@@ -73,6 +73,8 @@ def target_column(labels: Any, count: int) -> np.ndarray:
     try:
         column: np.ndarray = np.asarray(column_or_1d(labels, warn=True))
         if column.dtype.kind in "fc":
+            if not np.isfinite(column).all():
+                raise ValueError("Input y contains infinity or NaN, which is no class")
             check_classification_targets(column)
     except (ValueError, TypeError) as error:
         raise DataError(f"expected one label per embedding ({error})") from None

@@ -29,7 +29,7 @@ class LabelledEmbeddings:
     """Embeddings with what is known about them.
 
     Args:
-        embedding_BD: float32, shape ``(B, D)``.
+        embedding_BD: float32 or float64, shape ``(B, D)``.
         label_B: node ids, int64, shape ``(B,)``, at least 0.
         weight_B: a factor per image in the loss, or None.
     """
@@ -48,10 +48,10 @@ def fit_head(
     penalties: Sequence[float] = PENALTIES,
     steps: int = 100,
 ) -> float:
-    """Fit the head's linear layer in place.
+    """Fit the head's linear layer in place; at the end it has the dtype of the embeddings.
 
     Args:
-        head: a head whose parameters are one ``linear`` layer.
+        head: a head whose parameters are one ``linear`` layer, float32.
         train: what to fit on.
         held_out: what to choose the penalty on, and to join in for the last fit.
         weight_NK: the loss weights, from `label_weights`.
@@ -64,8 +64,8 @@ def fit_head(
     both = joined(train, held_out)
     mean_D = both.embedding_BD.mean(0)
     scale = both.embedding_BD.var(0, correction=0).mean().sqrt().clamp(min=1e-12)
-    train, held_out, both = (_standardised(part, mean_D, scale) for part in (train, held_out, both))
     layer = _layer(head)
+    train, held_out, both = (_standardised(part, mean_D, scale, layer.weight.dtype) for part in (train, held_out, both))
     nn.init.zeros_(layer.weight)
     chosen, least, best = penalties[0], float("inf"), None
     if len(held_out.label_B) and len(penalties) > 1:
@@ -81,6 +81,7 @@ def fit_head(
         assert best is not None
         layer.load_state_dict(best)
     _minimise(head, both, weight_NK, chosen, steps)
+    layer.to(mean_D.dtype)
     with torch.no_grad():  # W·(z - m)/s + b = (W/s)·z + (b - (W/s)·m)
         layer.weight.div_(scale)
         layer.bias.sub_(layer.weight @ mean_D)
@@ -100,8 +101,8 @@ def joined(first: LabelledEmbeddings, second: LabelledEmbeddings) -> LabelledEmb
     )
 
 
-def _standardised(part: LabelledEmbeddings, mean_D: Tensor, scale: Tensor) -> LabelledEmbeddings:
-    embedding_BD = (part.embedding_BD - mean_D) / scale
+def _standardised(part: LabelledEmbeddings, mean_D: Tensor, scale: Tensor, dtype: torch.dtype) -> LabelledEmbeddings:
+    embedding_BD = ((part.embedding_BD - mean_D) / scale).to(dtype)  # centred before anything is rounded
     return LabelledEmbeddings(embedding_BD=embedding_BD, label_B=part.label_B, weight_B=part.weight_B)
 
 

@@ -1,7 +1,7 @@
 """Before anything is learnt: which images there are, and what each of them is.
 
-What the user gave is found, scanned, labelled with nodes and divided (see `hierclf.training.parts`); what was assumed or
-left out on the way becomes a note.
+What the user gave is found, scanned, labelled with nodes and divided (see `hierclf.training.parts`); what was assumed
+or left out on the way becomes a note.
 """
 
 from __future__ import annotations
@@ -166,7 +166,8 @@ def prepare_embeddings(
         strangers_mD = torch.cat([strangers_mD, more_mD[new]])
         kind_names += [""] * len(new)
     label_n = node_n[known]
-    missing = [leaf for leaf in taxonomy.leaves if taxonomy.index(leaf) not in set(label_n.tolist())]
+    seen = set(label_n.tolist())
+    missing = [leaf for leaf in taxonomy.leaves if taxonomy.index(leaf) not in seen]
     if missing:
         notes.append(f"{len(missing)} leaves of the taxonomy have no example: {_named(missing)}.")
     parts = divide(label_n, keep=keep, calibration_share=calibration_share, seed=seed)

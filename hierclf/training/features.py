@@ -1,0 +1,156 @@
+"""Embeddings of everything that was prepared: given, from a frozen backbone, or from one that is trained first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hierclf.backbones import Backbone, EmbeddingCache, choose_device
+from hierclf.dag import DagPlan
+from hierclf.data import ImageSet
+from hierclf.embedding import embed_images
+from hierclf.errors import DataError
+from hierclf.heads import Head, heads
+from hierclf.progress import Progress
+from hierclf.settings import Settings
+from hierclf.training.balance import RESAMPLED, image_weights
+from hierclf.training.chance import seeded
+from hierclf.training.choices import level_weights
+from hierclf.training.fine_tune import TrainingState, fine_tune
+from hierclf.training.preparation import Prepared
+from hierclf.training.schedule import plan_schedule
+from hierclf.training.trainer import TrainingImages
+
+# n known images, m images of other, D embedding, N nodes, K nodes on the longest path
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Features:
+    """What the later steps of a fit read.
+
+    Args:
+        embedding_nD: embeddings of the known images, float32, or float64 where they were given.
+        other_mD: of the images of other, or None.
+        pretrained: whether they come from pretrained weights, or were given.
+        head: the head that was trained with the backbone, or None.
+        log: one entry per epoch of training.
+        notes: what was surprising, in sentences.
+    """
+
+    embedding_nD: Tensor
+    other_mD: Tensor | None
+    pretrained: bool
+    head: Head | None = None
+    log: tuple[dict[str, float], ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def given_features(prepared: Prepared) -> Features:
+    """Embeddings that the user gave."""
+    assert isinstance(prepared.images, Tensor)
+    assert prepared.other is None or isinstance(prepared.other, Tensor)
+    return Features(embedding_nD=prepared.images, other_mD=prepared.other, pretrained=True)
+
+
+def frozen_features(
+    prepared: Prepared, backbone: Backbone, settings: Settings, *, cache: EmbeddingCache | None, progress: Progress
+) -> Features:
+    """Embeddings of a backbone that stays as it is; those that the cache knows are not computed again."""
+    notes = []
+    if not backbone.pretrained:
+        notes.append("The backbone is frozen although its weights are random; freeze=False trains it.")
+    if settings.embedding_loss is not None:
+        notes.append(f"embedding_loss={settings.embedding_loss!r} was not used: the backbone is frozen.")
+    known_nD, other_mD = _embed_all(prepared, backbone.freeze(), settings, cache, progress)
+    return Features(embedding_nD=known_nD, other_mD=other_mD, pretrained=backbone.pretrained, notes=tuple(notes))
+
+
+def trained_features(
+    prepared: Prepared,
+    backbone: Backbone,
+    settings: Settings,
+    plan: DagPlan,
+    weight_NK: Tensor,
+    *,
+    progress: Progress,
+    state: TrainingState | None,
+    on_epoch: Callable[[TrainingState], None] | None,
+) -> Features:
+    """Train the backbone, in place, together with a head; then embed with what it has become."""
+    with seeded(settings.seed):
+        head: Head = heads[settings.head](backbone.dim, plan)  # type: ignore[assignment]  # a builder gives a head
+    log = fine_tune(
+        backbone.unfreeze(),
+        head,
+        _to_learn_from(prepared, settings),
+        _held_out(prepared),
+        weight_NK.float(),
+        plan_schedule(
+            settings,
+            level_weights(settings, prepared.taxonomy),
+            count=len(prepared.parts.fit),
+            pretrained=backbone.pretrained,
+        ),
+        other=_other(prepared),
+        device=choose_device(settings.device),
+        workers=settings.workers,
+        progress=progress,
+        state=state,
+        on_epoch=on_epoch,
+    )
+    known_nD, other_mD = _embed_all(prepared, backbone.freeze(), settings, None, progress)
+    return Features(embedding_nD=known_nD, other_mD=other_mD, pretrained=False, head=head, log=tuple(log))
+
+
+def _to_learn_from(prepared: Prepared, settings: Settings) -> TrainingImages:
+    assert isinstance(prepared.images, ImageSet)
+    places = prepared.parts.fit
+    labels, chosen, taxonomy = prepared.label_n[places], settings.class_weights, prepared.taxonomy
+
+    def draw(generator: np.random.Generator) -> np.ndarray:
+        return image_weights(labels, chosen, taxonomy, generator).place_m
+
+    weights = image_weights(labels, chosen, taxonomy, np.random.default_rng(settings.seed)).weight_m
+    return TrainingImages(
+        images=prepared.images.subset(places),
+        label_n=torch.from_numpy(labels),
+        weight_n=None if weights is None else torch.from_numpy(weights).float(),
+        draw=draw if chosen in RESAMPLED else None,
+    )
+
+
+def _held_out(prepared: Prepared) -> TrainingImages:
+    assert isinstance(prepared.images, ImageSet)
+    places = prepared.parts.tune
+    return TrainingImages(images=prepared.images.subset(places), label_n=torch.from_numpy(prepared.label_n[places]))
+
+
+def _other(prepared: Prepared) -> TrainingImages | None:
+    if prepared.other is None or prepared.kind_m is None:
+        return None
+    assert isinstance(prepared.other, ImageSet)
+    return TrainingImages(images=prepared.other, label_n=torch.from_numpy(prepared.kind_m))
+
+
+def _embed_all(
+    prepared: Prepared, backbone: Backbone, settings: Settings, cache: EmbeddingCache | None, progress: Progress
+) -> tuple[Tensor, Tensor | None]:
+    """Embeddings of the known images and of other; the backbone is left on the CPU."""
+    device = choose_device(settings.device)
+    embeddings: list[Tensor] = []
+    for images in (prepared.images, prepared.other):
+        if images is None:
+            continue
+        assert isinstance(images, ImageSet)
+        embedded = embed_images(
+            backbone, images, device=device, workers=settings.workers, cache=cache, progress=progress
+        )
+        if embedded.errors:
+            raise DataError(f"these images could be embedded a moment ago: {'; '.join(embedded.errors.values())}")
+        embeddings.append(embedded.embedding_nD)
+    backbone.to("cpu")
+    return embeddings[0], embeddings[1] if len(embeddings) > 1 else None

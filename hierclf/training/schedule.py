@@ -1,0 +1,87 @@
+"""How to train: how long, how fast, on how much at once."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from hierclf.losses import gate_weight
+from hierclf.settings import Settings
+from hierclf.taxonomy import LevelWeights
+
+STEPS_FROM_SCRATCH, STEPS_FINE_TUNING = 3000, 800
+FEWEST_EPOCHS, MOST_EPOCHS = 6, 60
+SMALLEST_BATCH = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """How to train.
+
+    Args:
+        epochs: passes over the known images.
+        batch_size: known images per step.
+        head_rate: peak learning rate of the head, and of a backbone with random weights.
+        backbone_rate: peak learning rate of a pretrained backbone.
+        weight_decay: of AdamW, on weights of two and more axes.
+        warm_up: share of all steps over which the rates rise.
+        patience: epochs without a better held-out result after which to stop.
+        augmentation: a name from `hierclf.backbones.augmentations`, or "auto".
+        embedding_loss: a name from `hierclf.losses.embedding_losses`, or None.
+        embedding_weight: its weight.
+        gate_weight: weight of the competition with images of other.
+        seed: of everything random.
+    """
+
+    epochs: int
+    batch_size: int = 64
+    head_rate: float = 2e-3
+    backbone_rate: float = 2e-4
+    weight_decay: float = 0.01
+    warm_up: float = 0.1
+    patience: int = 10
+    augmentation: str = "auto"
+    embedding_loss: str | None = None
+    embedding_weight: float = 0.5
+    gate_weight: float = 1.0
+    seed: int = 0
+
+    def rate_factor(self, step: int, steps: int) -> float:
+        """What the peak rates are multiplied with at a step: a linear rise, then half a cosine down to 0.
+
+        >>> schedule = Schedule(epochs=1)
+        >>> [round(schedule.rate_factor(step, 21), 3) for step in (0, 1, 2, 11, 20)]
+        [0.5, 1.0, 1.0, 0.541, 0.007]
+        """
+        warm_up = max(1, round(self.warm_up * steps))
+        if step < warm_up:
+            return (step + 1) / warm_up
+        done = (step - warm_up) / max(1, steps - warm_up)
+        return 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+
+
+def plan_schedule(settings: Settings, level_weights: LevelWeights, *, count: int, pretrained: bool) -> Schedule:
+    """The schedule for a number of images to learn from.
+
+    Args:
+        settings: of the fit; ``epochs`` None takes as many as make a usual number of steps.
+        level_weights: the first of a list weighs the gate.
+        count: images to learn from.
+        pretrained: whether the backbone knows something already.
+    """
+    batch_size = min(settings.batch_size, max(SMALLEST_BATCH, count // 8))
+    steps = STEPS_FINE_TUNING if pretrained else STEPS_FROM_SCRATCH
+    epochs = settings.epochs or min(max(round(steps * batch_size / count), FEWEST_EPOCHS), MOST_EPOCHS)
+    return Schedule(
+        epochs=epochs,
+        batch_size=batch_size,
+        head_rate=settings.head_rate,
+        backbone_rate=settings.backbone_rate,
+        weight_decay=settings.weight_decay,
+        patience=settings.patience,
+        augmentation=settings.augmentation,
+        embedding_loss=settings.embedding_loss,
+        embedding_weight=settings.embedding_weight,
+        gate_weight=gate_weight(level_weights),
+        seed=settings.seed,
+    )
