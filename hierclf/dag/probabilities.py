@@ -151,7 +151,7 @@ def _flow(edges_EB: Tensor, plan: DagPlan) -> Tensor:
     root_1B = edges_EB.new_zeros(1, edges_EB.shape[1])
     levels = [root_1B]
     if plan.is_tree:  # every parent of a level stands in the level before, and edge e leads to node e + 1
-        arriving = edges_EB.split(plan.level_sizes[1:])  # one split: slices would each fill a gradient of full size
+        arriving = torch.split(edges_EB, list(plan.level_sizes[1:]))  # one split: slices would each fill a gradient of full size
         for above, nodes, level_EB in zip(plan.node_slices, plan.node_slices[1:], arriving, strict=False):
             parent_E = plan.parent_E[nodes.start - 1 : nodes.stop - 1] - above.start
             levels.append(levels[-1].index_select(0, parent_E) + level_EB)
@@ -169,7 +169,7 @@ def _flow(edges_EB: Tensor, plan: DagPlan) -> Tensor:
 def _sum_up_tree(leaves_LB: Tensor, plan: DagPlan) -> Tensor:
     """Level by level from the deepest: a node is a leaf, or the log-sum-exp of its children."""
     below: list[Tensor] = []
-    leaves = leaves_LB.split(plan.leaf_sizes)
+    leaves = torch.split(leaves_LB, list(plan.leaf_sizes))
     for depth in range(len(plan.level_sizes) - 1, -1, -1):
         nodes, level_NB = plan.node_slices[depth], leaves[depth]
         if below:  # the children of this level's internal nodes fill the next level, in order
