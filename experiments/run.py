@@ -24,6 +24,7 @@ def command(config: str | None, assignments: tuple[str, ...], resume: str | None
     The table goes to standard output, everything into a new folder runs/NAME-1. Exit code 0: all is measured; 1: a
     strategy failed; 2: something in the config or the data must be mended first.
     """
+    before = {number: signal.signal(number, _stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         sys.exit(_run(config, assignments, resume))
     except HierclfError as error:
@@ -31,9 +32,9 @@ def command(config: str | None, assignments: tuple[str, ...], resume: str | None
             raise
         click.echo(f"experiments: {error}", err=True)
         sys.exit(2)
-    except KeyboardInterrupt:
-        click.echo("stopped; what is measured is kept, go on with --resume and the run folder", err=True)
-        sys.exit(130)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _run(config: str | None, assignments: tuple[str, ...], resume: str | None) -> int:
@@ -43,7 +44,6 @@ def _run(config: str | None, assignments: tuple[str, ...], resume: str | None) -
     from experiments.results import ExperimentFolder
     from experiments.runner import prepare, run
 
-    signal.signal(signal.SIGTERM, _stop)
     journal = Journal()
     if resume is not None:
         if config is not None:
@@ -75,6 +75,7 @@ def _run(config: str | None, assignments: tuple[str, ...], resume: str | None) -
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
+    click.echo("stopped; what is measured is kept, go on with --resume and the run folder", err=True)
     sys.exit(128 + number)
 
 

@@ -78,8 +78,10 @@ class Strategy:
             if not self.gate_is_free:
                 raise ConfigError(f"{self.title!r} comes with its own gate; leave the setting 'gate' out")
             for choice in [settings.gate] if isinstance(settings.gate, str) else settings.gate:
-                name, options = (choice, {}) if isinstance(choice, str) else choice
-                build_score(name, **options)
+                pair = (choice, {}) if isinstance(choice, str) else choice
+                if not (isinstance(pair, (list, tuple)) and len(pair) == 2 and isinstance(pair[1], Mapping)):
+                    raise ConfigError(f"a gate score is a name or a pair of a name and its options, got {choice!r}")
+                build_score(pair[0], **pair[1])
         return self
 
     def fit(self, taxonomy: Taxonomy, images: ImageSet, *, other: ImageSet | None = None) -> HierarchicalClassifier:

@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+
+from hierclf import HierarchicalClassifier, Taxonomy
+from hierclf.errors import ConfigError
+from hierclf.strategies import fit_with_other_class
+
+SIGNS = Taxonomy.from_edges({"sign": ["round", "straight"], "round": ["0", "6"], "straight": ["1"]})
+SMALL = {"backbone": "small_cnn", "epochs": 4, "augmentation": "none", "cache": False}
+
+
+@pytest.fixture(scope="module")
+def fitted(known, other):
+    return fit_with_other_class(SIGNS, known, other, SMALL)
+
+
+@pytest.fixture(scope="module")
+def wide(known, other):
+    """The same training, written down by hand: one more class in a flat softmax."""
+    taxonomy = Taxonomy(root="sign", edges=(*SIGNS.edges, ("sign", "other")))
+    pictures = np.concatenate([known.images, other.images])
+    labels = [*known.labels, *["other"] * len(other)]
+    return HierarchicalClassifier(taxonomy, head="flat", gate="none", rule="leaf", **SMALL).fit(pictures, labels)
+
+
+def test_its_classes_are_the_known_part_of_the_softmax(fitted, wide, fresh):
+    ours, theirs = fitted.predict_node_proba(fresh), wide.predict_node_proba(fresh)
+    for leaf in SIGNS.leaves:
+        given_known = theirs[:, wide.taxonomy_.index(leaf)] / (1 - theirs[:, wide.taxonomy_.index("other")])
+        np.testing.assert_allclose(ours[:, SIGNS.index(leaf)], given_known, atol=2e-4)
+
+
+def test_its_gate_orders_images_as_the_probability_of_the_class_other_does(fitted, wide, fresh):
+    other_n = wide.predict_node_proba(fresh)[:, wide.taxonomy_.index("other")]
+    score_n = fitted.read(fresh).components["outlier"].numpy()
+    np.testing.assert_allclose(score_n, np.log(other_n / (1 - other_n)), rtol=1e-3, atol=1e-3)
+
+
+def test_it_recognises_the_known_and_turns_the_given_other_away(fitted, fresh):
+    decisions = fitted.predict(fresh)
+    assert np.mean(decisions.node[:90] == np.array(fresh.labels[:90])) > 0.85
+    assert np.mean(decisions.status[90:] == "other") > 0.9
+    assert "other" not in fitted.taxonomy_
+
+
+def test_its_promise_rests_on_known_calibration_images_alone(fitted, known):
+    gate = fitted.model_.gate
+    assert 0.1 * len(known) < len(gate.calibration_scores) < 0.35 * len(known)
+    assert len(fitted.model_.baseline.calibration_scores) == len(gate.calibration_scores)
+    assert gate.keep == 0.95
+
+
+def test_it_is_saved_and_loaded_like_any_other(fitted, fresh, tmp_path):
+    fitted.save(tmp_path / "model")
+    loaded = HierarchicalClassifier.load(tmp_path / "model")
+    np.testing.assert_array_equal(loaded.p_value(fresh), fitted.p_value(fresh))
+
+
+def test_what_it_decides_itself_cannot_be_set(known, other):
+    with pytest.raises(ConfigError, match="decides 'head' itself"):
+        fit_with_other_class(SIGNS, known, other, {**SMALL, "head": "shared"})
+    with pytest.raises(ConfigError, match="needs images of other"):
+        fit_with_other_class(SIGNS, known, None, SMALL)
+
+
+def test_a_taxonomy_with_a_class_called_other_keeps_it(known, other):
+    taxonomy = Taxonomy(root="sign", edges=(("sign", "0"), ("sign", "other")), labels=(("1", "other"), ("6", "other")))
+    fitted = fit_with_other_class(taxonomy, known, other, {**SMALL, "epochs": 1})
+    assert fitted.taxonomy_.leaves == ("0", "other")
