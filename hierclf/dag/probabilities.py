@@ -151,7 +151,8 @@ def _flow(edges_EB: Tensor, plan: DagPlan) -> Tensor:
     root_1B = edges_EB.new_zeros(1, edges_EB.shape[1])
     levels = [root_1B]
     if plan.is_tree:  # every parent of a level stands in the level before, and edge e leads to node e + 1
-        arriving = torch.split(edges_EB, list(plan.level_sizes[1:]))  # one split: slices would each fill a gradient of full size
+        # one split: slices would each fill a gradient of full size
+        arriving = torch.split(edges_EB, list(plan.level_sizes[1:]))
         for above, nodes, level_EB in zip(plan.node_slices, plan.node_slices[1:], arriving, strict=False):
             parent_E = plan.parent_E[nodes.start - 1 : nodes.stop - 1] - above.start
             levels.append(levels[-1].index_select(0, parent_E) + level_EB)
