@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 
-from hierclf.classifier import HierarchicalClassifier
-from hierclf.data import ImageSet, join_sets, label_nodes, label_text, load_images
+from hierclf.classifier import HierarchicalClassifier, NotFitted
+from hierclf.data import ImageSet, join_sets, label_nodes, load_images
 from hierclf.decisions import Decisions
 from hierclf.errors import DataError
-from hierclf.evaluation import Report, evaluate_reading, flat_baseline
-from hierclf.model import Reading
-from hierclf.training import embedding_matrix
+from hierclf.evaluation import Promise, Report, evaluate_reading, flat_baseline, hold_against
+from hierclf.model import Operation, Reading
+from hierclf.training import embedding_matrix, target_column, target_texts
 
 # n images, m of them images of other
 
@@ -64,36 +64,34 @@ def examine(
     model: HierarchicalClassifier, images: Any, labels: Any = None, *, other: Any = None, notes: Sequence[str] = ()
 ) -> Examination:
     """`evaluate`, with readings and decisions kept; the arguments are the same."""
-    taxonomy = model.taxonomy_
+    if not hasattr(model, "model_"):
+        raise NotFitted("this HierarchicalClassifier is not fitted yet; call fit, or load a saved model")
     if model.model_.backbone is None:
-        values = embedding_matrix(images, width=model.model_.in_features)
-        if labels is None:
-            raise DataError("embeddings need labels to be evaluated with")
-        label_n = label_nodes([label_text(label) for label in np.asarray(labels, dtype=object).ravel()], taxonomy)
-        if other is not None:
-            more = embedding_matrix(other, width=model.model_.in_features)
-            values = torch.cat([values, more])
-            label_n = np.concatenate([label_n, np.full(len(more), -1)])
-        return _examine(model, values, None, label_n, notes)
+        values, label_n = _embeddings(model, images, labels, other)
+        return judge(model, model.read(values), label_n, notes=notes)
     known = load_images(images, labels)
     if known.labels is None:
-        raise DataError(
-            "images without labels cannot be evaluated: give a folder with one folder per class, or labels="
-        )
-    label_n = label_nodes(known.labels, taxonomy)
-    sets = [known]
+        raise DataError("images without labels cannot be evaluated: give a folder of class folders, or labels=")
+    label_n = label_nodes(known.labels, model.taxonomy_)
+    together = known
     if other is not None:
-        sets.append(load_images(other))
-        label_n = np.concatenate([label_n, np.full(len(sets[1]), -1)])
-    together = join_sets(sets)
-    return _examine(model, together, together, label_n, notes)
+        strangers = load_images(other)
+        together = join_sets([known, strangers])
+        label_n = np.concatenate([label_n, np.full(len(strangers), -1)])
+    return judge(model, model.read(together), label_n, images=together, notes=notes)
 
 
-def _examine(
-    model: HierarchicalClassifier, values: Any, images: ImageSet | None, label_n: np.ndarray, notes: Sequence[str]
-) -> Examination:
-    reading = model.read(values)
-    return judge(model, reading, label_n, images=images, notes=notes)
+def _embeddings(
+    model: HierarchicalClassifier, embeddings: Any, labels: Any, other: Any
+) -> tuple[torch.Tensor, np.ndarray]:
+    """Embeddings, those of other last, and their node ids."""
+    width = model.model_.in_features
+    values_nD = embedding_matrix(embeddings, width=width)
+    label_n = label_nodes(target_texts(target_column(labels, len(values_nD))), model.taxonomy_)
+    if other is None:
+        return values_nD, label_n
+    other_mD = embedding_matrix(other, width=width)
+    return torch.cat([values_nD, other_mD]), np.concatenate([label_n, np.full(len(other_mD), -1)])
 
 
 def judge(
@@ -136,4 +134,22 @@ def judge(
         baseline=baseline,
         notes=notes,
     )
+    report = replace(report, promises=(*report.promises, *_promise_of_the_rule(inner.operation, report)))
     return Examination(report=report, images=images, label_n=label_n, reading=reading, decisions=decisions)
+
+
+def _promise_of_the_rule(operation: Operation, report: Report) -> tuple[Promise, ...]:
+    """What was promised about wrong answers, against what was measured; nothing where nothing was promised."""
+    risk, known = report.metrics["risk"], report.metrics["n_known"]
+    if operation.correct is None or not isinstance(risk, float) or not isinstance(known, int):
+        return ()
+    wrong = 1 - operation.correct
+    return (
+        hold_against(
+            f"at most {100 * wrong:.3g} % of the answers about known images are off the true route",
+            promised=wrong,
+            measured=risk,
+            images=known,
+            calibration_images=operation.calibrated_on,
+        ),
+    )
