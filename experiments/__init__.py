@@ -11,7 +11,8 @@ divided into known, given as other and never seen, which strategies and which se
 `measurement`      one strategy on one protocol: fit, look at the test images once, measure
 `columns`          what a table may show, in plain words
 `runner`           strategies × seeds, one after the other; what failed, what is left
-`results`          the run folder: metrics, tables, pages
+`results`          the run folder: models, pages, everything that was measured
+`tables`           rows of numbers as Markdown and CSV
 `run`              the command
 =================  ===================================================================================================
 """

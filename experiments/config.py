@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -118,7 +119,7 @@ class Config(Part):
     taxonomy: Text = None
     settings: Annotated[dict[str, Any], BeforeValidator(plain)] = {}
     strategies: Annotated[dict[FolderName, Any], Field(min_length=1)]
-    seeds: Annotated[list[Annotated[int, Field(ge=0)]], BeforeValidator(_one_or_many), Field(min_length=1)] = [0]
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1), BeforeValidator(_one_or_many)] = [0]
     columns: Names = list(DEFAULT_COLUMNS)
     threads: Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_or_nothing)] = None
     runs: str = "runs"
@@ -173,23 +174,16 @@ def _built(name: str, entry: Any, common: Mapping[str, Any]) -> Strategy:
     if not isinstance(entry, dict):
         raise ConfigError(f"strategies.{name}: expected settings as 'name: value', got {entry!r}")
     settings = dict(entry)
-    base = strategies[str(settings.pop("base", name if name in strategies else "hierclf"))]
-    title = str(settings.pop("title", base.title if name in strategies else name))
-    use_other = settings.pop("use_other", base.uses_other)
-    if not isinstance(use_other, bool):
-        raise ConfigError(f"strategies.{name}.use_other: expected true or false, got {use_other!r}")
-    if "seed" in {**common, **settings}:
-        raise ConfigError(f"strategies.{name}: the seed comes from 'seeds'; leave the setting 'seed' out")
-    strategy = Strategy(
-        title=title,
-        fit_with=base.fit_with,
-        settings={"backbone": "auto", **common, **base.settings, **settings},
-        uses_other=use_other,
-        needs_other=base.needs_other,
-        gate_is_free=base.gate_is_free,
-    )
     try:
-        return strategy.checked()
+        base = strategies[str(settings.pop("base", name if name in strategies else "hierclf"))]
+        use_other = settings.pop("use_other", base.uses_other)
+        if not isinstance(use_other, bool):
+            raise ConfigError(f"use_other: expected true or false, got {use_other!r}")
+        if "seed" in {**common, **settings}:
+            raise ConfigError("the seed comes from 'seeds'; leave the setting 'seed' out")
+        title = str(settings.pop("title", base.title if name in strategies else name))
+        settings = {"backbone": "auto", **common, **base.settings, **settings}
+        return replace(base, title=title, settings=settings, uses_other=use_other).checked()
     except HierclfError as error:
         raise ConfigError(f"strategies.{name}: {error}") from error
 

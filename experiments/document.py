@@ -23,7 +23,7 @@ from hierclf.errors import ConfigError
 MOST_BYTES = 1 << 20
 NOTHING = ("", "~", "null", "none", "None")
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
-_NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
+_NUMBER = re.compile(r"[-+]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 
 
 class _TextLoader(yaml.BaseLoader):

@@ -44,7 +44,7 @@ def duration(seconds: float) -> str:
     """Seconds in words.
 
     >>> duration(7.4), duration(65), duration(3700)
-    ('7 s', '1 min 5 s', '1 h 2 min')
+    ('7 s', '1 min 5 s', '1 h 1 min')
     """
     whole = round(seconds)
     if whole < 60:

@@ -20,7 +20,6 @@ from hierclf.backbones import choose_device, default_cache
 from hierclf.classifier import HierarchicalClassifier
 from hierclf.data import ImageSet, join_sets, label_nodes
 from hierclf.embedding import Embedded
-from hierclf.evaluation import Report
 from hierclf.examination import Examination, judge
 from hierclf.model import Reading
 from hierclf.progress import bars
@@ -99,7 +98,13 @@ class Bench:
         reading = model.read(network.embedded.embedding_nD, names=self.tested.names, errors=network.embedded.errors)
         seconds = {"fit_seconds": network.fit_seconds, "predict_seconds": network.embed_seconds + _since(started)}
         examination = judge(network.classifier, reading, self.label_n, images=self.tested)
-        metrics = {**_scalars(examination.report), **seconds, **self._per_kind(network.classifier, reading)}
+        whole = examination.report.metrics
+        metrics = {
+            **whole,
+            "promise_kept": promise_kept(whole),
+            **seconds,
+            **self._per_kind(network.classifier, reading),
+        }
         return Measurement(classifier=network.classifier, examination=examination, metrics=metrics)
 
     def _network(self, strategy: Strategy) -> Network:
@@ -158,10 +163,17 @@ def rows(reading: Reading, places: np.ndarray) -> Reading:
     )
 
 
-def _scalars(report: Report) -> Mapping[str, Any]:
-    """The metrics of a report, and whether the promise about known images was kept (1) or not (0)."""
-    kept = [promise.kept for promise in report.promises]
-    return {**report.metrics, "promise_kept": int(all(kept)) if kept else None}
+def promise_kept(metrics: Mapping[str, Any]) -> int | None:
+    """1 when at most the promised share of known images was turned away, two standard errors of chance allowed for.
+
+    >>> promise_kept({"known_rejected": 0.06, "alpha": 0.05, "known_rejected_standard_error": 0.01})
+    1
+    >>> promise_kept({"known_rejected": 0.06, "alpha": None})
+    """
+    rejected, alpha, error = (metrics.get(key) for key in ("known_rejected", "alpha", "known_rejected_standard_error"))
+    if rejected is None or not alpha or error is None:
+        return None
+    return int(rejected <= alpha + 2 * error)
 
 
 def _since(started: float) -> float:

@@ -18,8 +18,9 @@ from experiments.config import Config
 from experiments.journal import Journal, duration
 from experiments.measurement import Bench
 from experiments.protocol import Division, content_hashes, divide, protocol_taxonomy
-from experiments.results import ENVIRONMENT, LOG, ExperimentFolder, Row
+from experiments.results import ENVIRONMENT, LOG, ExperimentFolder
 from experiments.sources import Pool, load_pool
+from experiments.tables import Row
 from hierclf.errors import ConfigError, HierclfError
 from hierclf.runs import environment
 from hierclf.strategies import Strategy

@@ -1,0 +1,135 @@
+"""Rows of numbers as tables: in Markdown for a reader, as CSV and means for a program."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from experiments.columns import COLUMNS
+from experiments.config import Config
+from hierclf.report import Column, markdown_table
+from hierclf.report.comparison import compare
+
+Row = dict[str, Any]
+"""One strategy with one seed: ``strategy``, ``seed``, ``split`` (checksum), ``error`` or None, and metrics by name."""
+
+
+def as_table(config: Config, rows: Sequence[Row], columns: Sequence[Column], sentences: Sequence[str]) -> str:
+    """What was done, the table, what its columns mean, and what to look at; in Markdown that reads well as it is."""
+    failed = [row for row in rows if row.get("error")]
+    shown = [{**row, "strategy": _with_failure(row["strategy"], failed)} for row in rows]
+    parts = [f"# {config.name}"]
+    if config.about:
+        parts.append(one_line(config.about))
+    parts.append("\n".join(f"- {sentence}" for sentence in sentences))
+    parts.append(aligned(markdown_table(shown, columns)))
+    seeds = len({row["seed"] for row in rows})
+    if seeds > 1:
+        parts.append(f"Mean ± standard error over {seeds} seeds; the best of each column is bold.")
+    parts.append("\n".join(f"- **{column.label}**: {column.words}" for column in columns if column.words))
+    parts.extend(promise_sentences(rows))
+    if config.look_at:
+        parts.append(one_line(config.look_at))
+    parts.extend(f"Failed: {row['strategy']}, seed {row['seed']}: {one_line(row['error'])}" for row in failed)
+    return "\n\n".join(parts) + "\n"
+
+
+def aligned(table: str) -> str:
+    """A Markdown table with its columns brought to one width, so that it can be read in a terminal.
+
+    >>> print(aligned("| a | b |\\n|:---|---:|\\n| long | 1 |"))
+    | a    |   b |
+    |:-----|----:|
+    | long |   1 |
+    """
+    lines = [_cells(line) for line in table.splitlines()]
+    shown = [lines[0], *lines[2:]]
+    widths = [max(3, *(len(line[place]) for line in shown)) for place in range(len(lines[0]))]
+    right = [cell.endswith(":") for cell in lines[1]]
+    written = []
+    for number, line in enumerate(lines):
+        if number == 1:
+            rule = (
+                f"{'-' * (width + 1)}:" if last else f":{'-' * (width + 1)}"
+                for width, last in zip(widths, right, strict=True)
+            )
+            written.append(f"|{'|'.join(rule)}|")
+        else:
+            cells = (
+                cell.rjust(width) if last else cell.ljust(width)
+                for cell, width, last in zip(line, widths, right, strict=True)
+            )
+            written.append(f"| {' | '.join(cells)} |")
+    return "\n".join(written)
+
+
+def columns_with_values(names: Iterable[str], rows: Sequence[Row]) -> list[Column]:
+    """The columns that hold a number in some row; that of the promise says what was promised."""
+    columns = [COLUMNS[name] for name in names if any(row.get(name) is not None for row in rows)]
+    alphas = {row["alpha"] for row in rows if row.get("alpha") is not None}
+    if len(alphas) != 1:
+        return columns
+    promised = f" (promised ≤ {100 * alphas.pop():.4g} %)"
+    return [replace(c, label=c.label + promised) if c.key == "known_rejected" else c for c in columns]
+
+
+def promise_sentences(rows: Iterable[Row]) -> list[str]:
+    """Whether the promise about known images was kept, over all runs in which it was made."""
+    judged = [row for row in rows if row.get("promise_kept") is not None]
+    if not judged:
+        return []
+    alphas = sorted({row["alpha"] for row in judged})
+    kept = sum(row["promise_kept"] for row in judged)
+    promised = " or ".join(f"{100 * alpha:.4g} %" for alpha in alphas)
+    verdict = "kept" if kept == len(judged) else f"kept in {kept} of {len(judged)} runs"
+    return [
+        f"The promise, at most {promised} of the known images turned away on average, was {verdict} (two standard "
+        f"errors of chance allowed for). How much other is noticed can be measured, never promised."
+    ]
+
+
+def _with_failure(title: str, failed: Sequence[Row]) -> str:
+    """The title of a strategy, with the error beside it where there was one."""
+    errors = {str(row["seed"]): one_line(row["error"]) for row in failed if row["strategy"] == title}
+    if not errors:
+        return title
+    text = next(iter(errors.values()))
+    return f"{title} (failed for seed {', '.join(errors)}: {text[:80]}{'…' if len(text) > 80 else ''})"
+
+
+def means(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
+    numbers = dict.fromkeys(name for row in rows for name, value in row.items() if isinstance(value, (int, float)))
+    columns = [Column(name, name) for name in numbers if name != "seed"]
+    return {
+        strategy.name: {
+            column.key: {"mean": value.mean, "standard_error": value.standard_error}
+            for column, value in zip(columns, strategy.values, strict=True)
+        }
+        for strategy in compare(rows, columns)
+    }
+
+
+def as_csv(rows: Sequence[Row]) -> str:
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    written = io.StringIO()
+    table = csv.DictWriter(written, names, lineterminator="\n")
+    table.writeheader()
+    table.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
+    return written.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    return " ".join(map(str, value)) if isinstance(value, list) else value
+
+
+def _cells(line: str) -> list[str]:
+    """The cells of a line of a Markdown table; an escaped bar belongs to its cell."""
+    return [cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip())[1:-1]]
+
+
+def one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+
+from experiments.config import load_config
+from experiments.measurement import Bench, promise_kept, rows
+from experiments.protocol import content_hashes, divide, protocol_taxonomy
+from hierclf import evaluate
+from hierclf.strategies import strategies
+from tests.experiments.test_protocol import pool_of
+
+SMALL = {"backbone": "small_cnn", "epochs": 3, "augmentation": "none", "cache": False}
+
+
+@pytest.fixture(scope="module")
+def bench():
+    pool = pool_of("012ANxy", learn=60)
+    classes = {"known": ["0", "1", "2"], "other": ["A", "x"], "unseen": ["N", "y"]}
+    config = load_config({"name": "x", "data": {"source": "idx"}, "classes": classes, "strategies": {"hierclf": ""}})
+    taxonomy = protocol_taxonomy(config, pool)
+    return Bench(taxonomy, divide(pool, config, taxonomy, content_hashes(pool), seed=0), seed=0)
+
+
+@pytest.fixture(scope="module")
+def measured(bench):
+    return bench.measure(strategies["hierclf"].but(**SMALL))
+
+
+def test_it_measures_what_an_evaluation_of_each_kind_would(bench, measured):
+    division = bench.division
+    for kind, other in (("seen", division.seen), ("unseen", division.unseen)):
+        alone = evaluate(measured.classifier, division.test, other=other).metrics
+        for name in ("auroc_other", "unknown_accepted", "unknown_accepted_at_95_known", "oscr", "n_other"):
+            assert measured.metrics[f"{name}_{kind}"] == pytest.approx(alone[name], abs=1e-9), name
+        assert measured.metrics[f"unknown_rejected_{kind}"] == pytest.approx(1 - alone["unknown_accepted"])
+        for name in ("leaf_accuracy", "known_rejected", "n_known"):
+            assert measured.metrics[name] == pytest.approx(alone[name])
+    assert measured.metrics["n_other"] == len(division.seen) + len(division.unseen)
+
+
+def test_the_promise_is_judged(measured):
+    promise = next(one for one in measured.examination.report.promises if "turned away" in one.name)
+    assert measured.metrics["promise_kept"] == int(promise.kept)
+    assert promise_kept({"known_rejected": 0.08, "alpha": 0.05, "known_rejected_standard_error": 0.01}) == 0
+    assert promise_kept({"known_rejected": 0.0, "alpha": 0.0, "known_rejected_standard_error": 0.0}) is None, "no gate"
+
+
+def test_a_shared_network_measures_the_same_as_one_of_its_own(bench, measured):
+    strategy = strategies["hierclf"].but(**SMALL, gate=["energy"], rule="leaf")
+    shared = bench.measure(strategy)
+    alone = Bench(bench.taxonomy, bench.division, seed=0).measure(strategy)
+    clocks = ("fit_seconds", "predict_seconds")
+    assert {name: value for name, value in shared.metrics.items() if name not in clocks} == {
+        name: value for name, value in alone.metrics.items() if name not in clocks
+    }
+    assert shared.classifier.model_.backbone is measured.classifier.model_.backbone
+    assert shared.metrics["fit_seconds"] >= measured.metrics["fit_seconds"], "as if it had come alone"
+
+
+def test_the_seed_is_that_of_the_bench(bench, measured):
+    assert measured.classifier.seed == bench.seed == 0
+
+
+def test_rows_of_a_reading_are_those_asked_for(bench, measured):
+    reading = measured.examination.reading
+    places = np.array([5, 0, 7])
+    part = rows(reading, places)
+    assert part.names == tuple(reading.names[place] for place in (5, 0, 7))
+    np.testing.assert_array_equal(part.p_value_B.numpy(), reading.p_value_B.numpy()[places])
+    np.testing.assert_array_equal(part.node_log_probs_BN.numpy(), reading.node_log_probs_BN.numpy()[places])
+
+
+def test_errors_of_a_reading_follow_their_rows(measured):
+    from dataclasses import replace
+
+    broken = replace(measured.examination.reading, errors={0: "torn", 3: "wet"})
+    assert rows(broken, np.array([5, 3, 1])).errors == {1: "wet"}

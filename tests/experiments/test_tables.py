@@ -1,0 +1,89 @@
+import csv
+import io
+
+from experiments.config import load_config
+from experiments.tables import aligned, as_csv, as_table, columns_with_values, means, promise_sentences
+
+ROWS = [
+    {
+        "strategy": "a",
+        "seed": 0,
+        "error": None,
+        "leaf_accuracy": 0.9,
+        "known_rejected": 0.04,
+        "alpha": 0.05,
+        "promise_kept": 1,
+    },
+    {
+        "strategy": "a",
+        "seed": 1,
+        "error": None,
+        "leaf_accuracy": 0.8,
+        "known_rejected": 0.16,
+        "alpha": 0.05,
+        "promise_kept": 0,
+    },
+    {
+        "strategy": "b",
+        "seed": 0,
+        "error": None,
+        "leaf_accuracy": 0.7,
+        "known_rejected": 0.02,
+        "alpha": 0.05,
+        "promise_kept": 1,
+    },
+    {"strategy": "b", "seed": 1, "error": "out of\npatience | really"},
+]
+
+
+def config(**more):
+    given = {"name": "small", "data": {"source": "idx"}, "strategies": {"hierclf": ""}, "about": "What it is.\nMore."}
+    return load_config({**given, "look_at": "The first column.", **more})
+
+
+def test_a_table_tells_what_was_done_what_came_out_and_what_went_wrong():
+    columns = columns_with_values(["leaf_accuracy", "known_rejected", "oscr_unseen"], ROWS)
+    text = as_table(config(), ROWS, columns, ["Known: 0, 1."])
+    lines = text.splitlines()
+    assert lines[0] == "# small"
+    assert "What it is. More." in lines
+    assert "- Known: 0, 1." in lines
+    head = next(line for line in lines if line.startswith("| strategy"))
+    assert "right class ↑" in head
+    assert "known turned away (promised ≤ 5 %) ↓" in head
+    assert "OSCR" not in head, "a column without a single value is left out"
+    first = next(line for line in lines if line.startswith("| a "))
+    assert "85.0 ± 5.0" in first
+    assert any(line.startswith("| b (failed for seed 1: out of patience") for line in lines)
+    assert "Failed: b, seed 1: out of patience | really" in lines
+    assert "The first column." in lines
+    assert any("known images that were taken for other" in line for line in lines)
+
+
+def test_columns_line_up_even_where_a_cell_holds_a_bar():
+    table = "| strategy | x ↑ |\n|:---|---:|\n| a \\| b | **1.0** |\n| c | 2 |"
+    lines = aligned(table).splitlines()
+    assert len({len(line) for line in lines}) == 1
+    assert lines[2].split(" | ")[0] == "| a \\| b  "
+
+
+def test_promises_are_counted():
+    assert "was kept in 2 of 3 runs" in promise_sentences(ROWS)[0]
+    assert "was kept (" in promise_sentences(ROWS[:1])[0]
+    assert promise_sentences(ROWS[3:]) == []
+
+
+def test_means_are_over_seeds():
+    found = means(ROWS)
+    assert found["a"]["leaf_accuracy"]["mean"] == (0.9 + 0.8) / 2
+    assert abs(found["a"]["leaf_accuracy"]["standard_error"] - 0.05) < 1e-12
+    assert found["b"]["leaf_accuracy"] == {"mean": 0.7, "standard_error": None}
+    assert "seed" not in found["a"]
+
+
+def test_csv_holds_every_row_and_column():
+    lines = list(csv.DictReader(io.StringIO(as_csv([*ROWS, {"strategy": "c", "level_accuracy": [0.5, None]}]))))
+    assert [line["strategy"] for line in lines] == ["a", "a", "b", "b", "c"]
+    assert lines[3]["error"] == "out of\npatience | really"
+    assert lines[4]["level_accuracy"] == "0.5 None"
+    assert lines[3]["leaf_accuracy"] == ""
