@@ -1,0 +1,566 @@
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import shutil
+import struct
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+from torch import nn
+
+from hierclf import HierarchicalClassifier, Taxonomy
+from hierclf.backbones import Preprocessing
+from hierclf.bundle import Bundle, load_bundle, save_bundle
+from hierclf.errors import BundleError
+from tests.conftest import DEEP_DAG
+from tests.synthetic import LETTERS, SHAPES, clouds, glyphs
+
+FILES = {"model.safetensors", "model.json", "taxonomy.yaml", "README.md"}
+SIDE_TABLES = Taxonomy(
+    root="thing",
+    edges=DEEP_DAG.edges,
+    name="things & more",
+    labels=(("dogge", "dog"), ("no", "rock")),
+    level_weights=("decay", 0.5),
+    class_weights=(("dog", 2.0),),
+    other=("clutter",),
+    keep=0.9,
+)
+
+
+class Averages(nn.Module):
+    """A module of the user's own: averages over quarters of the image, times a weight."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.linspace(0.5, 1.5, 16))
+        self.register_buffer("offset", torch.full((16,), 0.25))
+        self.preprocessing = Preprocessing(height=12, width=12, mode="L", mean=(0.5,), std=(0.5,))
+
+    def forward(self, images):
+        return nn.functional.adaptive_avg_pool2d(images, 4).flatten(1) * self.weight + self.offset
+
+
+def embeddings(taxonomy=LETTERS, **settings):
+    values, labels = clouds(list(taxonomy.leaves), 40)
+    strange = clouds("xyz", 10)[0]
+    return HierarchicalClassifier(taxonomy, **settings).fit(values, labels, other=strange), clouds("aexq", 20, seed=9)[
+        0
+    ]
+
+
+def images(backbone, **settings):
+    model = HierarchicalClassifier(SHAPES, backbone=backbone, epochs=2, cache=False, **settings)
+    return model.fit(*glyphs(count=20)), glyphs(seed=5, count=10)[0]
+
+
+MODELS = {
+    "embeddings": lambda: embeddings(),
+    "no gate": lambda: embeddings(gate="none", rule="information"),
+    "dag with side tables": lambda: embeddings(SIDE_TABLES, head="per_node"),
+    "many scores": lambda: embeddings(
+        gate=["energy", ("knn", {"k": 3}), "mahalanobis++", "one_class_svm"], combine="max"
+    ),
+    "flat head, no promise": lambda: embeddings(head="flat", correct=None, rule="expected_distance"),
+    "small network": lambda: images("small_cnn"),
+    "own module, frozen": lambda: images(Averages()),
+    "own module, trained": lambda: images(Averages(), freeze=False),
+}
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return embeddings()[0]
+
+
+@pytest.fixture(scope="module")
+def pristine(fitted, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bundle") / "model"
+    fitted.save(folder)
+    return folder
+
+
+@pytest.fixture
+def folder(pristine, tmp_path):
+    return Path(shutil.copytree(pristine, tmp_path / "model"))
+
+
+def content(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def edit(folder, change):
+    path = folder / "model.json"
+    settings = json.loads(path.read_text())
+    change(settings)
+    path.write_text(json.dumps(settings))
+
+
+def edit_tensors(folder, change):
+    path = folder / "model.safetensors"
+    tensors = safetensors.torch.load_file(path)
+    change(tensors)
+    safetensors.torch.save_file(tensors, path)
+
+
+def seal(folder):
+    """Make every checksum right again, as somebody would who means harm."""
+    from hierclf.bundle import _settings_checksum, taxonomy_checksum, tensor_checksums
+
+    tensors = safetensors.torch.load_file(folder / "model.safetensors")
+
+    def change(settings):
+        taxonomy = taxonomy_checksum(Taxonomy.from_yaml(folder / "taxonomy.yaml"))
+        settings["checksums"] = {"taxonomy": taxonomy, **tensor_checksums(tensors)}
+        settings["checksums"]["settings"] = _settings_checksum(settings)
+
+    edit(folder, change)
+
+
+# ------------------------------------------------------------------------------------------------------- there and back
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_comes_back_exactly(name, tmp_path):
+    model, data = MODELS[name]()
+    model.save(tmp_path / "model")
+    own = model.backbone if isinstance(model.backbone, nn.Module) else None
+    loaded = HierarchicalClassifier.load(tmp_path / "model", backbone=own and Averages())
+    before, after = model.predict(data), loaded.predict(data)
+    assert after.to_records() == before.to_records()
+    np.testing.assert_array_equal(loaded.predict_node_proba(data), model.predict_node_proba(data))
+    np.testing.assert_array_equal(loaded.unknown_score(data), model.unknown_score(data))
+    assert loaded.taxonomy_ == model.taxonomy_
+    assert loaded.notes_ == model.notes_
+    np.testing.assert_array_equal(loaded.classes_, model.classes_)
+    assert loaded.model_.operation == model.model_.operation
+    assert loaded.model_.threshold == model.model_.threshold
+    assert loaded.model_.baseline_threshold == model.model_.baseline_threshold
+    params, expected = loaded.get_params(), model.get_params()
+    assert {k: v for k, v in params.items() if k not in ("backbone", "taxonomy", "cache", "gate")} == {
+        k: v for k, v in expected.items() if k not in ("backbone", "taxonomy", "cache", "gate")
+    }
+
+
+def test_saving_again_gives_the_same_bytes(fitted, folder, tmp_path):
+    fitted.save(tmp_path / "again")
+    HierarchicalClassifier.load(folder).save(tmp_path / "third")
+    assert content(tmp_path / "again") == content(folder)
+    assert content(tmp_path / "third") == content(folder)
+
+
+def test_two_fits_with_one_seed_give_the_same_bytes(tmp_path):
+    for number in range(2):
+        np.random.seed(number)
+        torch.manual_seed(number)
+        images("small_cnn")[0].save(tmp_path / f"{number}")
+    assert content(tmp_path / "0") == content(tmp_path / "1")
+
+
+def test_the_folder_holds_four_files_and_no_pickle(folder):
+    assert set(content(folder)) == FILES
+    for name, data in content(folder).items():
+        assert not data.startswith((b"\x80", b"PK")), name
+        with pytest.raises((pickle.UnpicklingError, UnicodeDecodeError, ValueError, KeyError, EOFError, IndexError)):
+            pickle.loads(data)
+    json.loads((folder / "model.json").read_text())
+
+
+def test_labels_that_were_numbers_are_numbers_again(tmp_path):
+    values, labels = clouds("01", 40)
+    model = HierarchicalClassifier().fit(values, labels.astype(int))
+    model.save(tmp_path / "model")
+    loaded = HierarchicalClassifier.load(tmp_path / "model")
+    assert loaded.classes_.tolist() == [0, 1]
+    assert loaded.score(values, labels.astype(int)) == model.score(values, labels.astype(int)) == 1.0
+
+
+def test_what_belongs_to_a_machine_stays_there(fitted, tmp_path):
+    values, labels = clouds()
+    model = HierarchicalClassifier(LETTERS, device="cpu", workers=3, cache=False).fit(values, labels)
+    model.save(tmp_path / "model")
+    loaded = HierarchicalClassifier.load(tmp_path / "model")
+    assert (loaded.device, loaded.workers, loaded.cache) == ("auto", 0, True)
+
+
+def test_a_run_folder_is_taken_for_the_model_in_it(folder, tmp_path):
+    (tmp_path / "run").mkdir()
+    folder.rename(tmp_path / "run" / "model")
+    assert HierarchicalClassifier.load(tmp_path / "run").taxonomy_ == LETTERS
+
+
+def test_a_module_is_needed_again_and_stays_untouched(tmp_path):
+    images(Averages(), freeze=False)[0].save(tmp_path / "model")
+    with pytest.raises(BundleError, match=r"the backbone 'Averages' cannot be built here: .*pass it as backbone="):
+        HierarchicalClassifier.load(tmp_path / "model")
+    module = Averages()
+    loaded = HierarchicalClassifier.load(tmp_path / "model", backbone=module)
+    assert torch.equal(module.weight, Averages().weight)
+    assert not torch.equal(loaded.model_.backbone.features.weight, module.weight)
+    with pytest.raises(BundleError, match=r"the weights of the backbone do not fit: features.offset has no place"):
+        HierarchicalClassifier.load(tmp_path / "model", backbone=nn.Flatten())
+
+
+@pytest.mark.parametrize(
+    "name", ["with blank", "ünïcode", "-o", "a" * 200, "new\nline", "50%", "{x}", "$HOME", "~", "'\"", "..."]
+)
+def test_names_of_folders_may_be_odd(fitted, tmp_path, name):
+    fitted.save(tmp_path / name)
+    assert set(content(tmp_path / name)) == FILES
+    assert HierarchicalClassifier.load(tmp_path / name).taxonomy_ == LETTERS
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_folders_above_are_made_and_links_followed(fitted, tmp_path):
+    fitted.save(tmp_path / "a" / "b" / "model")
+    (tmp_path / "link").symlink_to(tmp_path / "a" / "b" / "model")
+    fitted.save(tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert HierarchicalClassifier.load(tmp_path / "link").taxonomy_ == LETTERS
+
+
+# ------------------------------------------------------------------------------------------------------------- writing
+
+
+def test_an_older_model_is_replaced_as_a_whole(fitted, tmp_path):
+    images("small_cnn")[0].save(tmp_path / "model")
+    fitted.save(tmp_path / "model")
+    assert HierarchicalClassifier.load(tmp_path / "model").backbone is None
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+@pytest.mark.parametrize("wreck", ["_write_parts", "_move"])
+def test_when_writing_fails_the_older_model_is_still_there(fitted, folder, monkeypatch, wreck):
+    before = content(folder)
+
+    def fail(*given):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(f"hierclf.bundle.{wreck}", fail)
+    with pytest.raises(BundleError, match=r"cannot be written to .*model: no space left, it needs \d+ MB"):
+        fitted.save(folder)
+    assert content(folder) == before
+    assert [path.name for path in folder.parent.iterdir()] == ["model"]
+
+
+def test_when_the_last_step_fails_the_older_model_is_back(fitted, folder, monkeypatch):
+    before = content(folder)
+    rename = Path.rename
+
+    def fail(self, target):
+        if ".hierclf-" in self.name and "old" not in self.name:
+            raise PermissionError(1, "Operation not permitted")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", fail)
+    with pytest.raises(BundleError, match=r"cannot be written to .*: Operation not permitted"):
+        fitted.save(folder)
+    assert content(folder) == before
+    assert [path.name for path in folder.parent.iterdir()] == ["model"]
+
+
+def test_other_things_are_never_overwritten(fitted, folder, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(BundleError, match="file is a file; name a folder"):
+        fitted.save(tmp_path / "file")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "photo.jpg").write_text("mine")
+    with pytest.raises(BundleError, match=r"a folder with other things in it \(photo.jpg\); name a new or empty one"):
+        fitted.save(tmp_path / "data")
+    (folder / "notes.txt").write_text("mine")
+    with pytest.raises(BundleError, match=r"notes\.txt"):
+        fitted.save(folder)
+    assert (folder / "notes.txt").read_text() == "mine"
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project" / "README.md").write_text("mine")
+    with pytest.raises(BundleError, match="a folder with other things in it"):
+        fitted.save(tmp_path / "project")
+    with pytest.raises(BundleError, match=r"cannot be written to .*: (Not a directory|File exists)"):
+        fitted.save(tmp_path / "file" / "model")
+    with pytest.raises(BundleError, match="cannot be written"):
+        fitted.save(tmp_path / "nul\0")
+
+
+def test_an_empty_folder_is_taken(fitted, tmp_path):
+    (tmp_path / "model").mkdir()
+    fitted.save(tmp_path / "model")
+    assert set(content(tmp_path / "model")) == FILES
+
+
+def test_facts_are_anything_that_json_holds(fitted, tmp_path):
+    facts = {"counts": [1, 2], "classes": {}, "words": "ü"}
+    save_bundle(Bundle(model=fitted.model_, facts=facts), tmp_path / "model")
+    assert load_bundle(tmp_path / "model").facts == facts
+    with pytest.raises(BundleError, match="the model cannot be written"):
+        save_bundle(Bundle(model=fitted.model_, facts={"x": float("nan")}), tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
+# -------------------------------------------------------------------------------------------------- broken and hostile
+
+
+def flip_header(path):
+    data = bytearray(path.read_bytes())
+    data[20] ^= 0xFF
+    path.write_bytes(data)
+
+
+def flip_value(path):
+    data = bytearray(path.read_bytes())
+    data[-3] ^= 0x10
+    path.write_bytes(data)
+
+
+def longer_header(path):
+    data = path.read_bytes()
+    path.write_bytes(struct.pack("<Q", 1 << 60) + data[8:])
+
+
+class Bomb:
+    def __reduce__(self):
+        return (os.system, ("echo ran > ran.txt",))
+
+
+def renamed(name, change):
+    def edit(tensors):
+        tensors[name] = change(tensors[name]).contiguous()
+
+    return lambda path: edit_tensors(path.parent, edit)
+
+
+BROKEN = {
+    "empty": (lambda path: path.write_bytes(b""), "no whole safetensors file"),
+    "truncated": (lambda path: path.write_bytes(path.read_bytes()[:-100]), "no whole safetensors file"),
+    "cut in the header": (lambda path: path.write_bytes(path.read_bytes()[:50]), "no whole safetensors file"),
+    "longer": (lambda path: path.write_bytes(path.read_bytes() + b"more"), "no whole safetensors file"),
+    "flipped header": (flip_header, "no whole safetensors file"),
+    "flipped value": (flip_value, "does not belong to the rest of this folder, or is damaged"),
+    "header of exabytes": (longer_header, "no whole safetensors file"),
+    "text": (lambda path: path.write_text("<html>not found</html>"), "no whole safetensors file"),
+    "pickle": (lambda path: path.write_bytes(pickle.dumps(Bomb())), "no whole safetensors file"),
+    "torch file": (lambda path: torch.save({"x": Bomb()}, path), "no whole safetensors file"),
+    "wrong dtype": (renamed("head.linear.weight", torch.Tensor.half), "the head differ"),
+    "wrong shape": (renamed("head.linear.weight", torch.Tensor.t), "the head differ"),
+    "missing tensor": (lambda path: edit_tensors(path.parent, lambda t: t.pop("head.linear.bias")), "the head differ"),
+    "extra tensor": (
+        lambda path: edit_tensors(path.parent, lambda t: t.update({"virus.x": torch.zeros(1)})),
+        r"holds tensors that no model has \(virus.x\)",
+    ),
+    "extra part": (
+        lambda path: edit_tensors(path.parent, lambda t: t.update({"gate.x": torch.zeros(1)})),
+        "the gate differ",
+    ),
+    "NaN": (renamed("head.linear.weight", lambda weight: weight * torch.nan), "the head differ"),
+    "gone": (lambda path: path.unlink(), "model.safetensors is missing"),
+    "folder": (lambda path: (path.unlink(), path.mkdir()), "model.safetensors is missing"),
+    "pipe": (lambda path: (path.unlink(), os.mkfifo(path)), "model.safetensors is missing"),
+}
+
+
+def refused(folder, message):
+    before = sorted(path.name for path in folder.iterdir())
+    start = time.perf_counter()
+    with pytest.raises(BundleError, match=message):
+        HierarchicalClassifier.load(folder)
+    assert time.perf_counter() - start < 1.0
+    assert sorted(path.name for path in folder.iterdir()) == before
+    assert not Path("ran.txt").exists()
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken_tensors_are_refused(folder, name):
+    spoil, message = BROKEN[name]
+    spoil(folder / "model.safetensors")
+    refused(folder, message)
+
+
+SEALED = {
+    "wrong dtype": (renamed("head.linear.weight", torch.Tensor.half), "do not fit: linear.bias is torch.float64"),
+    "wrong shape": (
+        renamed("head.linear.weight", lambda w: w[1:]),
+        r"linear.weight is torch.float64 \(5, 8\), expected",
+    ),
+    "wrong width": (renamed("head.linear.weight", lambda w: w[:, 1:]), r"reads \(7,\) numbers, the model gives 8"),
+    "vector": (renamed("head.linear.weight", torch.flatten), "the model gives 8"),
+    "missing tensor": (lambda path: edit_tensors(path.parent, lambda t: t.pop("head.linear.bias")), "bias is missing"),
+    "missing baseline": (
+        lambda path: edit_tensors(path.parent, lambda t: t.pop("baseline.calibration_scores")),
+        "'calibration_scores' is missing",
+    ),
+    "extra tensor": (
+        lambda path: edit_tensors(path.parent, lambda t: t.update({"head.x": torch.zeros(1)})),
+        "x has no place",
+    ),
+    "unused backbone": (
+        lambda path: edit_tensors(path.parent, lambda t: t.update({"backbone.x": torch.zeros(1)})),
+        "the weights of the backbone do not fit: x has no place",
+    ),
+    "NaN": (renamed("head.linear.weight", lambda weight: weight * torch.nan), "holds NaN in head.linear.weight; fit"),
+    "gate torn": (
+        lambda path: edit_tensors(path.parent, lambda t: t.pop("gate.calibration_scores")),
+        "the stored gate's settings and tensors do not belong together",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SEALED)
+def test_tensors_that_do_not_fit_are_refused_whatever_the_checksums_say(folder, name):
+    spoil, message = SEALED[name]
+    spoil(folder / "model.safetensors")
+    seal(folder)
+    refused(folder, message)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda s: s.update(format=2), "has format 2, this version of hierclf reads up to 1; upgrade hierclf"),
+        (lambda s: s.update(format="1"), "names no format"),
+        (lambda s: s.pop("format"), "names no format"),
+        (lambda s: s.pop("checksums"), "'checksums' is missing"),
+        (lambda s: s["operation"].update(point=0.1), "model.json was edited: its promises were calibrated with other"),
+        (lambda s: s["operation"].update(correct=0.999), "model.json was edited"),
+        (lambda s: s["gate"].update(keep=0.5), "model.json was edited"),
+        (lambda s: s.update(facts=3), "cannot be put together"),
+        (lambda s: s["facts"].pop("classes"), "says things about itself that make no sense"),
+        (lambda s: s["facts"].update(classes=[1]), "says things about itself that make no sense"),
+        (lambda s: s["facts"].update(classes={"a": "a"}), "names other classes than its taxonomy"),
+        (lambda s: s["facts"]["classes"].update(a=["a"]), "names other classes than its taxonomy"),
+        (lambda s: s["facts"]["settings"].update(kep=1), "no setting named 'kep'"),
+        (lambda s: s["facts"].update(settings=[]), "make no sense"),
+    ],
+    ids=range(14),
+)
+def test_settings_that_make_no_sense_are_refused(folder, change, message):
+    edit(folder, change)
+    refused(folder, message)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda s: s.update(head="flot"), "no head named 'flot'; did you mean 'flat'"),
+        (
+            lambda s: s.update(head="flat"),
+            r"the weights of the head 'flat' do not fit: linear.bias is torch.float64 \(6,\)",
+        ),
+        (lambda s: s.update(in_features=10**12), "the model gives 1000000000000"),
+        (lambda s: s.update(in_features="8"), "the model gives 8"),
+        (lambda s: s["operation"].update(rule="lief"), "no rule named 'lief'"),
+        (lambda s: s["operation"].update(point="high"), "cannot be put together"),
+        (lambda s: s["operation"].update(more=1), "cannot be put together"),
+        (lambda s: s.update(operation=[]), "cannot be put together"),
+        (lambda s: s.update(gate=None), "the weights of the gate do not fit"),
+        (lambda s: s["gate"].update(shape=[9, 4]), "the gate reads|belong together|not finite|numbers"),
+        (lambda s: s["gate"]["scores"][0].update(name="os.system"), "no score named 'os.system'"),
+        (lambda s: s.update(backbone={"name": "small_cnn"}), "'preprocessing' is missing"),
+        (lambda s: s.update(backbone="resnet18"), "cannot be put together"),
+        (
+            lambda s: s.update(
+                backbone={
+                    "name": "small_cnn",
+                    "weights": "",
+                    "pretrained": True,
+                    "preprocessing": {"height": 12, "width": 12},
+                }
+            ),
+            "the weights of the backbone do not fit",
+        ),
+        (
+            lambda s: s.update(
+                backbone={
+                    "name": "os.system",
+                    "weights": "",
+                    "pretrained": 1,
+                    "preprocessing": {"height": 12, "width": 12},
+                }
+            ),
+            "no backbone named 'os.system'",
+        ),
+    ],
+    ids=range(15),
+)
+def test_sealed_settings_that_make_no_sense_are_refused(folder, change, message):
+    edit(folder, change)
+    seal(folder)
+    refused(folder, message)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "no readable JSON"),
+        ("{", "no readable JSON"),
+        ("[1]", "names no format"),
+        ('{"format": NaN}', "no readable JSON: NaN is no number"),
+        ("[" * 200_000, "no readable JSON"),
+        ("\ufeff{}", "no readable JSON"),
+        ('{"format": 1}', "'checksums' is missing"),
+        (" " * (17 << 20), "larger than 16 MB"),
+    ],
+    ids=range(8),
+)
+def test_json_that_is_none_is_refused(folder, text, message):
+    (folder / "model.json").write_text(text)
+    refused(folder, message)
+
+
+def test_bytes_that_are_no_text_are_refused(folder):
+    (folder / "model.json").write_bytes(b"\xff\xfe\x00{")
+    refused(folder, "no readable JSON")
+
+
+@pytest.mark.parametrize("name", ["model.json", "taxonomy.yaml"])
+def test_a_missing_file_is_named(folder, name):
+    (folder / name).unlink()
+    refused(folder, f"{name} is missing; give a run or model folder")
+
+
+@pytest.mark.parametrize(
+    "tree",
+    [
+        "{vowel: [a, e], consonant: [c, b]}",
+        "{consonant: [b, c], vowel: [a, e]}",
+        "{vowel: [a, e, i], consonant: [b, c]}",
+        "{vowel: [a, e], consonant: [b, z]}",
+    ],
+)
+def test_another_taxonomy_is_refused(folder, tree):
+    (folder / "taxonomy.yaml").write_text(f"version: 1\nroot: letter\ntree: {tree}\n")
+    refused(folder, "is not the taxonomy that these weights were fitted with; put the original back, or fit again")
+
+
+def test_a_hostile_taxonomy_is_refused(folder):
+    (folder / "taxonomy.yaml").write_text("tree: " + "[" * 100_000)
+    refused(folder, "cannot be put together: .*taxonomy.yaml:1:")
+
+
+def test_comments_and_side_tables_of_the_taxonomy_may_be_edited(folder):
+    text = (folder / "taxonomy.yaml").read_text()
+    (folder / "taxonomy.yaml").write_text(f"{text}\n# a comment\nlabels:\n  a: [alpha]\n")
+    assert HierarchicalClassifier.load(folder).taxonomy_.node_of_label("alpha") == "a"
+
+
+def test_thresholds_of_other_weights_are_refused(folder, tmp_path):
+    other = HierarchicalClassifier(LETTERS).fit(*clouds(seed=1))
+    other.save(tmp_path / "other")
+    shutil.copy(tmp_path / "other" / "model.safetensors", folder / "model.safetensors")
+    refused(folder, "differ from what its thresholds were calibrated with, so their promise does not hold")
+
+
+def test_another_preprocessing_is_refused(tmp_path):
+    images("small_cnn")[0].save(tmp_path / "model")
+    edit(tmp_path / "model", lambda s: s["backbone"]["preprocessing"].update(mean=[0.4]))
+    refused(tmp_path / "model", "model.json was edited")
+
+
+def test_what_is_no_model_is_told(tmp_path):
+    for path in (tmp_path, tmp_path / "nowhere", __file__, tmp_path / "nul\0"):
+        with pytest.raises(BundleError, match=r"there is no model in|cannot be put together"):
+            HierarchicalClassifier.load(path)
