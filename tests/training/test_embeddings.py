@@ -62,7 +62,7 @@ def test_the_users_array_is_not_shared():
         ([[1.0, 2.0], [1e70, 3.0]], "numbers beyond 1e[+]60 in 1 of 2 rows: #1;"),
         (np.full((9, 2), np.nan), "in 9 of 9 rows: #0, #1, #2, #3, #4, …;"),
     ],
-    ids=repr,
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 def test_what_cannot_be_used_is_refused(values, message):
     with pytest.raises(DataError, match=message):
