@@ -13,6 +13,7 @@ divided into known, given as other and never seen, which strategies and which se
 `runner`           strategies × seeds, one after the other; what failed, what is left
 `results`          the run folder: models, pages, everything that was measured
 `tables`           rows of numbers as Markdown and CSV
+`journal`          what happens, line by line
 `run`              the command
 =================  ===================================================================================================
 """

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+import hierclf
 from experiments.config import Config
 from experiments.journal import Journal, duration
 from experiments.measurement import Bench
@@ -100,7 +101,14 @@ def run(experiment: Experiment, folder: ExperimentFolder, journal: Journal, *, c
     config = experiment.config
     journal.keep_in(folder.path / LOG)
     journal.note(command)
-    made = {**environment(), "threads": torch.get_num_threads(), "command": command, "seeds": config.seeds}
+    made = {
+        "command": command,
+        "started": time.strftime("%Y-%m-%d %H:%M:%S"),
+        "seeds": config.seeds,
+        "threads": torch.get_num_threads(),
+        "version": hierclf.__version__,
+        **environment(),
+    }
     folder.write_json(ENVIRONMENT, made)
     rows: list[Row] = []
     started, cells, fresh = time.perf_counter(), len(config.seeds) * len(experiment.strategies), 0
@@ -172,7 +180,7 @@ def _measured(
     try:
         measurement = bench.measure(strategy)
         if first:
-            folder.write_strategy(name, strategy.title, measurement, made_in_words(made))
+            folder.write_strategy(name, f"{folder.path.name}: {strategy.title}", measurement, made_in_words(made))
     except Exception as error:  # whatever a strategy does, the others go on
         journal.note(traceback.format_exc())
         text = str(error) if isinstance(error, HierclfError) else f"{type(error).__name__}: {error}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -24,16 +25,16 @@ def as_table(config: Config, rows: Sequence[Row], columns: Sequence[Column], sen
     shown = [{**row, "strategy": _with_failure(row["strategy"], failed)} for row in rows]
     parts = [f"# {config.name}"]
     if config.about:
-        parts.append(one_line(config.about))
+        parts.append(paragraph(config.about))
     parts.append("\n".join(f"- {sentence}" for sentence in sentences))
     parts.append(aligned(markdown_table(shown, columns)))
     seeds = len({row["seed"] for row in rows})
     if seeds > 1:
         parts.append(f"Mean ± standard error over {seeds} seeds; the best of each column is bold.")
     parts.append("\n".join(f"- **{column.label}**: {column.words}" for column in columns if column.words))
-    parts.extend(promise_sentences(rows))
+    parts.extend(map(paragraph, promise_sentences(rows)))
     if config.look_at:
-        parts.append(one_line(config.look_at))
+        parts.append(paragraph(config.look_at))
     parts.extend(f"Failed: {row['strategy']}, seed {row['seed']}: {one_line(row['error'])}" for row in failed)
     return "\n\n".join(parts) + "\n"
 
@@ -129,6 +130,11 @@ def _cell(value: Any) -> Any:
 def _cells(line: str) -> list[str]:
     """The cells of a line of a Markdown table; an escaped bar belongs to its cell."""
     return [cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip())[1:-1]]
+
+
+def paragraph(text: str) -> str:
+    """The same words in lines of at most 100 characters, for a terminal."""
+    return textwrap.fill(one_line(text), 100)
 
 
 def one_line(text: str) -> str:

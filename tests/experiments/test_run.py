@@ -2,7 +2,9 @@
 
 import csv
 import json
+import os
 import re
+import signal
 from pathlib import Path
 
 import pytest
@@ -124,6 +126,27 @@ def test_a_failing_strategy_costs_its_own_cells_and_is_mended_by_resuming(call, 
     assert again.exit_code == 0
     assert "is done already" in again.stderr
     assert "| hierclf" in again.stdout
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_run_that_is_stopped_keeps_what_it_has_and_goes_on(call, config, tmp_path, monkeypatch, number, code):
+    whole = Strategy.fit
+
+    def fit(self, *args, **more):
+        if self.title == "hierclf":
+            os.kill(os.getpid(), number)
+        return whole(self, *args, **more)
+
+    with monkeypatch.context() as stopped:
+        stopped.setattr(Strategy, "fit", fit)
+        result = call(config, "seeds=0", "strategies={flat: {base: flat_msp}, hierclf: }")
+    folder = tmp_path / "runs" / "small-1"
+    assert result.exit_code == code
+    assert "go on with --resume" in result.stderr
+    assert (folder / "strategies" / "flat" / "seed-0.json").is_file()
+    assert not (folder / "metrics.json").exists()
+    assert call("--resume", str(folder)).exit_code == 0
+    assert (folder / "DONE").is_file()
 
 
 def test_a_run_is_not_resumed_on_other_images(call, config, tmp_path, monkeypatch, idx_folder):
