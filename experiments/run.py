@@ -27,7 +27,7 @@ def command(config: str | None, assignments: tuple[str, ...], resume: str | None
     before = {number: signal.signal(number, _stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         sys.exit(_run(config, assignments, resume))
-    except HierclfError as error:
+    except (HierclfError, OSError) as error:  # OSError: a full disk, a folder taken away
         if debug:
             raise
         click.echo(f"experiments: {error}", err=True)

@@ -5,10 +5,13 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from experiments.results import ExperimentFolder
 from hierclf import HierarchicalClassifier
 from hierclf.strategies import Strategy
 
@@ -182,6 +185,22 @@ def test_a_mistake_gets_one_message_and_leaves_nothing(call, config, tmp_path, w
     assert "Traceback" not in result.output
     assert result.stdout == ""
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_full_disk_is_told_without_a_traceback(call, config, monkeypatch):
+    def full(self, row):
+        raise OSError(28, "No space left on device", "seed-0.json")
+
+    monkeypatch.setattr(ExperimentFolder, "write_row", full)
+    result = call(config, "seeds=0", "strategies={flat: {base: flat_msp}}")
+    assert result.exit_code == 2
+    assert "No space left on device" in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_help_does_not_wait_for_torch():
+    program = "import sys, experiments.run; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], cwd=CONFIGS.parents[1], check=False).returncode == 0
 
 
 def test_debugging_shows_where_a_mistake_comes_from(call):
