@@ -65,7 +65,7 @@ def test_check_reads_other_forms(call, tmp_path):
 
 
 def test_check_takes_shipped_names(call):
-    assert "6 leaves" in call("check", "digits").stdout
+    assert "7 leaves" in call("check", "digits").stdout
 
 
 def test_show_draws_the_tree(call):
