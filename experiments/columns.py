@@ -55,14 +55,24 @@ COLUMNS: dict[str, Column] = {
             "higher",
             words="chance that an image of new other looks less known than a known one; 50 % is guessing",
         ),
-        Column("auroc_other_seen", "AUROC, given other", "higher", words="the same for given other"),
+        Column(
+            "auroc_other_seen",
+            "AUROC, given other",
+            "higher",
+            words="chance that a test image of given other looks less known than a known one; 50 % is guessing",
+        ),
         Column(
             "oscr_unseen",
             "OSCR, new other",
             "higher",
             words="chance that a known image gets its right class and looks more known than one of new other",
         ),
-        Column("oscr_seen", "OSCR, given other", "higher", words="the same for given other"),
+        Column(
+            "oscr_seen",
+            "OSCR, given other",
+            "higher",
+            words="chance that a known image gets its right class and looks more known than one of given other",
+        ),
         Column(
             "ccr_at_fpr_0.01_unseen",
             "right at 1 % new other",
@@ -107,8 +117,8 @@ COLUMNS: dict[str, Column] = {
             "number",
             "edges between decision and truth, mean of known and other, every label counting the same",
         ),
-        Column("fit_seconds", "seconds to fit", "lower", "number", "as if the strategy had been fitted alone"),
-        Column("predict_seconds", "seconds to test", "lower", "number", "for all test images"),
+        Column("fit_seconds", "seconds to fit", "lower", "count", "as if the strategy had been fitted alone"),
+        Column("predict_seconds", "seconds to test", "lower", "count", "for all test images"),
     )
 }
 

@@ -86,7 +86,18 @@ class Part(BaseModel):
 
 
 class DataConfig(Part):
-    """Which images; see `experiments.sources` for what each source reads."""
+    """Which images; see `experiments.sources` for what each source reads.
+
+    Args:
+        source: a name of `experiments.sources.sources`, perhaps with a word after a colon.
+        root: the folder that holds the data.
+        train: folders below it to learn from, and so on for the other parts.
+        resplit: join the parts that the data comes in, and divide all images anew by the seed.
+        test_share: share of the images to test on, where the seed divides them.
+        limit: images to learn from per class, at most.
+        download: whether torchvision may fetch what is missing.
+        help: how to get the data, for whoever does not have it.
+    """
 
     source: str
     root: Text = None
@@ -94,6 +105,7 @@ class DataConfig(Part):
     test: Names = []
     other_train: Names = []
     other_test: Names = []
+    resplit: bool = False
     test_share: Annotated[float, Field(gt=0, lt=1)] = 0.4
     limit: Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_or_nothing)] = None
     download: bool = False

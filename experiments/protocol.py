@@ -115,8 +115,8 @@ def protocol_taxonomy(config: Config, pool: Pool) -> Taxonomy:
 def divide(pool: Pool, config: Config, taxonomy: Taxonomy, hashes: dict[str, str], *, seed: int) -> Division:
     """The images by what they are for.
 
-    Data without a test part is divided by the seed, each class in proportion; of unseen classes all images are tested
-    on. Images to learn from that equal a test image are left out.
+    Data without a test part, or with ``resplit``, is divided by the seed, each class in proportion; of unseen classes
+    all images are tested on. Images to learn from that equal a test image are left out.
 
     Args:
         pool: all images.
@@ -132,6 +132,8 @@ def divide(pool: Pool, config: Config, taxonomy: Taxonomy, hashes: dict[str, str
     roles = _roles(config.classes, pool, taxonomy)
     generator = np.random.default_rng([seed, 0xD161])
     train, test = pool.train, pool.test
+    if config.data.resplit and test is not None:
+        train, test = join_sets([train, test]), None
     if test is None:
         labels = np.array(train.labels)
         learn, examine = stratified_split(

@@ -125,7 +125,8 @@ def run(experiment: Experiment, folder: ExperimentFolder, journal: Journal, *, c
                 row = _measured(bench, name, strategy, folder, journal, made, first=seed == config.seeds[0])
                 fresh += 1
                 left = (time.perf_counter() - started) / fresh * (cells - len(rows) - 1)
-                journal.say(f"{place}: {_told(row)}" + (f"; about {duration(left)} left" if left else ""))
+                known = left and fresh >= len(experiment.strategies)  # shared networks make single cells a poor guide
+                journal.say(f"{place}: {_told(row)}" + (f"; about {duration(left)} left" if known else ""))
                 folder.write_row(row)
             rows.append(row)
     order = list(experiment.strategies)

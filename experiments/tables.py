@@ -87,10 +87,16 @@ def promise_sentences(rows: Iterable[Row]) -> list[str]:
     kept = sum(row["promise_kept"] for row in judged)
     promised = " or ".join(f"{100 * alpha:.4g} %" for alpha in alphas)
     verdict = "kept" if kept == len(judged) else f"kept in {kept} of {len(judged)} runs"
-    return [
-        f"The promise, at most {promised} of the known images turned away on average, was {verdict} (two standard "
-        f"errors of chance allowed for). How much other is noticed can be measured, never promised."
+    told = [
+        f"The promise, at most {promised} of the known images turned away on average, was {verdict} (two standard errors "
+        "of chance allowed for). How much other is noticed can be measured, never promised."
     ]
+    if kept < len(judged):
+        told.append(
+            "The promise is about images like those that it was calibrated on, a part of the images to learn from. "
+            "Where the test images come from elsewhere (other fonts, writers, cameras), more of them look unusual."
+        )
+    return told
 
 
 def _with_failure(title: str, failed: Sequence[Row]) -> str:

@@ -59,6 +59,20 @@ def test_a_split_of_the_data_itself_is_kept():
     assert Counter(one.unseen.labels) == {"N": 3}
 
 
+def test_a_split_of_the_data_itself_can_be_given_up():
+    pool, config = pool_of("01AN", learn=8, test=4), config_of(ROLES, resplit="true", test_share="0.25")
+    one, two = division_of(pool, config, seed=0), division_of(pool, config, seed=1)
+    assert one.checksum != two.checksum
+    assert {part: len(images) for part, images in one.parts.items()} == {
+        "train": 18,
+        "other": 9,
+        "test": 6,
+        "seen": 3,
+        "unseen": 12,
+    }
+    assert {name[:4] for name in one.test.names + one.train.names} == {"trai", "test"}
+
+
 def test_the_seed_decides_and_the_checksum_tells():
     pool = pool_of("01AN")
     one, again, two = (division_of(pool, config_of(ROLES), seed=seed) for seed in (0, 0, 1))

@@ -69,6 +69,8 @@ def test_columns_line_up_even_where_a_cell_holds_a_bar():
 
 def test_promises_are_counted():
     assert "was kept in 2 of 3 runs" in promise_sentences(ROWS)[0]
+    assert "images like those that it was calibrated on" in promise_sentences(ROWS)[1]
+    assert len(promise_sentences(ROWS[:1])) == 1
     assert "was kept (" in promise_sentences(ROWS[:1])[0]
     assert promise_sentences(ROWS[3:]) == []
 
