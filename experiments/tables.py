@@ -88,8 +88,8 @@ def promise_sentences(rows: Iterable[Row]) -> list[str]:
     promised = " or ".join(f"{100 * alpha:.4g} %" for alpha in alphas)
     verdict = "kept" if kept == len(judged) else f"kept in {kept} of {len(judged)} runs"
     told = [
-        f"The promise, at most {promised} of the known images turned away on average, was {verdict} (two standard errors "
-        "of chance allowed for). How much other is noticed can be measured, never promised."
+        f"The promise, at most {promised} of the known images turned away on average, was {verdict} (two standard "
+        "errors of chance allowed for). How much other is noticed can be measured, never promised."
     ]
     if kept < len(judged):
         told.append(
