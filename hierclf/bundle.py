@@ -75,8 +75,8 @@ def save_bundle(bundle: Bundle, path: str | os.PathLike[str]) -> None:
     Raises:
         BundleError: the place holds something else than a model, or cannot be written.
     """
-    target = Path(os.path.realpath(path))
     try:
+        target = Path(os.path.realpath(path))
         _require_free(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         draft = target.parent / f".hierclf-{os.getpid()}-{secrets.token_hex(4)}"
@@ -89,7 +89,7 @@ def save_bundle(bundle: Bundle, path: str | os.PathLike[str]) -> None:
     except (OSError, ValueError, safetensors.SafetensorError) as error:
         full = (isinstance(error, OSError) and error.errno == errno.ENOSPC) or "No space left" in str(error)
         reason = f"no space left, it needs {_megabytes(bundle.model):.0f} MB" if full else _reason(error)
-        raise BundleError(f"the model cannot be written to {_shown(target)}: {reason}") from error
+        raise BundleError(f"the model cannot be written to {_shown(path)}: {reason}") from error
 
 
 def tensor_checksums(tensors: Mapping[str, Tensor]) -> dict[str, str]:

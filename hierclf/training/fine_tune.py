@@ -82,7 +82,8 @@ def fine_tune(
     """
     device = torch.device(device)
     state = state or TrainingState()
-    trainer = Trainer(backbone, head, known, other, weight_NK, schedule, device=device, workers=workers)
+    with seeded(schedule.seed):
+        trainer = Trainer(backbone, head, known, other, weight_NK, schedule, device=device, workers=workers)
     if state.tensors:
         trainer.load(state.tensors)
     log, stopped = list(state.log), state.stopped

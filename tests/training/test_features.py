@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from hierclf.backbones import Backbone, EmbeddingCache, Preprocessing
+from hierclf.dag import compile_plan
+from hierclf.errors import DataError
+from hierclf.losses import label_weights
+from hierclf.progress import silent
+from hierclf.settings import Settings
+from hierclf.training import prepare_embeddings, prepare_images
+from hierclf.training.features import frozen_features, given_features, trained_features
+from tests.synthetic import LETTERS, SHAPES, STRANGE, clouds, glyphs, write_folder
+
+DIVISION = {"keep": 0.95, "calibration_share": 0.15, "seed": 0}
+
+
+class Rows(nn.Module):
+    """Mean of each row of pixels, times a weight; counts the images it was asked for."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(12))
+        self.seen = 0
+
+    def forward(self, images):
+        self.seen += len(images)
+        return images.mean((1, 3)) * self.weight
+
+
+def backbone_of(*, pretrained=True):
+    preprocessing = Preprocessing(height=12, width=12, mode="L", mean=(0.5,), std=(0.5,))
+    backbone = Backbone(Rows(), preprocessing, name="rows", pretrained=pretrained)
+    backbone.features.seen = 0
+    return backbone
+
+
+@pytest.fixture(scope="module")
+def shapes():
+    return prepare_images(*glyphs(count=10), glyphs(STRANGE, 5)[0], SHAPES, **DIVISION)
+
+
+def test_given_embeddings_are_taken_as_they_are():
+    prepared = prepare_embeddings(*clouds(), None, LETTERS, **DIVISION)
+    features = given_features(prepared)
+    assert features.embedding_nD is prepared.images
+    assert features.other_mD is features.head is None
+    assert features.pretrained
+
+
+def test_a_frozen_backbone_sees_each_image_once(shapes, tmp_path):
+    backbone, cache = backbone_of(), EmbeddingCache(tmp_path)
+    features = frozen_features(shapes, backbone, Settings(), cache=cache, progress=silent)
+    assert backbone.features.seen == 50
+    assert features.embedding_nD.shape == (40, 12)
+    assert features.other_mD.shape == (10, 12)
+    again = frozen_features(shapes, backbone_of(), Settings(), cache=cache, progress=silent)
+    assert torch.equal(again.embedding_nD, features.embedding_nD)
+    assert features.notes == ()
+
+
+def test_a_frozen_backbone_with_random_weights_is_told(shapes):
+    features = frozen_features(
+        shapes, backbone_of(pretrained=False), Settings(embedding_loss="supcon"), cache=None, progress=silent
+    )
+    assert not features.pretrained
+    assert features.notes == (
+        "The backbone is frozen although its weights are random; freeze=False trains it.",
+        "embedding_loss='supcon' was not used: the backbone is frozen.",
+    )
+
+
+def test_a_trained_backbone_embeds_with_what_it_has_become(shapes):
+    backbone = backbone_of()
+    plan = compile_plan(SHAPES)
+    features = trained_features(
+        shapes,
+        backbone,
+        Settings(epochs=2, backbone_rate=0.05),
+        plan,
+        label_weights(plan, "leaf"),
+        progress=silent,
+        state=None,
+        on_epoch=None,
+    )
+    assert not features.pretrained
+    assert len(features.log) == 2
+    assert not torch.equal(backbone.features.weight, torch.ones(12))
+    pixels = backbone.preprocessing.batch(shapes.images.images)
+    with torch.no_grad():
+        torch.testing.assert_close(features.embedding_nD, backbone(pixels))
+
+
+def test_an_image_that_goes_bad_between_scan_and_embedding_is_named(tmp_path):
+    prepared = prepare_images(write_folder(tmp_path, count=3), None, None, SHAPES, **DIVISION)
+    prepared.images.images[4].write_bytes(b"")
+    with pytest.raises(DataError, match=r"could be embedded a moment ago: .*png: the file is empty"):
+        frozen_features(prepared, backbone_of(), Settings(), cache=None, progress=silent)
