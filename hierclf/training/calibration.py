@@ -97,7 +97,7 @@ def _gate(
 
 
 def _usual_scores(model: Model, *, pretrained: bool, other: bool) -> tuple[str, ...]:
-    usual = default_scores(pretrained=pretrained, other=other)
+    usual = default_scores(other=other)
     if model.backbone is None:  # given embeddings may differ in length as well as in direction
         return ("mahalanobis", *usual)
     return usual

@@ -51,7 +51,7 @@ def test_scores_of_a_trained_network_are_read_from_a_backbone(fitted):
     model = replace(fitted.fitted_.model, backbone=torch.nn.Identity())
     inner = fitted.fitted_
     calibrated_, _ = calibrate_model(model, inner.embedding_nD, None, fitted.prepared_, Settings(), pretrained=False)
-    assert names(calibrated_) == ["knn"]
+    assert names(calibrated_) == ["mahalanobis++", "knn"]
 
 
 def test_calibration_reads_the_calibration_images_alone(fitted):
