@@ -117,7 +117,13 @@ COLUMNS: dict[str, Column] = {
             "number",
             "edges between decision and truth, mean of known and other, every label counting the same",
         ),
-        Column("fit_seconds", "seconds to fit", "lower", "count", "as if the strategy had been fitted alone"),
+        Column(
+            "fit_seconds",
+            "seconds to fit",
+            "lower",
+            "count",
+            "with a shared network counted in full; what comes from the cache of embeddings is not counted",
+        ),
         Column("predict_seconds", "seconds to test", "lower", "count", "for all test images"),
     )
 }
