@@ -86,7 +86,7 @@ def save_bundle(bundle: Bundle, path: str | os.PathLike[str]) -> None:
             _move(draft, target)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
-    except (OSError, ValueError, safetensors.SafetensorError) as error:
+    except (OSError, TypeError, ValueError, safetensors.SafetensorError) as error:
         full = (isinstance(error, OSError) and error.errno == errno.ENOSPC) or "No space left" in str(error)
         reason = f"no space left, it needs {_megabytes(bundle.model):.0f} MB" if full else _reason(error)
         raise BundleError(f"the model cannot be written to {_shown(path)}: {reason}") from error
@@ -206,8 +206,9 @@ def load_bundle(path: str | os.PathLike[str], *, backbone: nn.Module | None = No
         BundleError: no model there, or one that is broken, newer than this version, or put together from parts that
             do not belong to one another.
     """
-    folder = Path(path)
+    folder = path
     try:
+        folder = Path(path)
         if (folder / "model" / SETTINGS).is_file():
             folder = folder / "model"
         for name in (SETTINGS, TENSORS, TAXONOMY):
@@ -381,4 +382,4 @@ def _reason(error: BaseException) -> str:
 
 def _shown(path: str | os.PathLike[str]) -> str:
     """A path in letters that can always be printed."""
-    return os.fspath(path).encode("utf-8", "backslashreplace").decode()
+    return str(path).encode("utf-8", "backslashreplace").decode()

@@ -254,17 +254,16 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         if not hasattr(self, "fitted_"):
             raise NotFitted("only a classifier that was fitted in this process can refit its gate; call fit first")
         refitted = copy(self).set_params(**settings)
+        checked = refitted._settings(refitted._given_taxonomy())
+        check_choices(checked)
         fitted, prepared = self.fitted_, self.prepared_
         model, notes = calibrate_model(
-            fitted.model,
-            fitted.embedding_nD,
-            fitted.other_mD,
-            prepared,
-            refitted._settings(refitted._given_taxonomy()),
-            pretrained=fitted.pretrained,
+            fitted.model, fitted.embedding_nD, fitted.other_mD, prepared, checked, pretrained=fitted.pretrained
         )
-        refitted._adopt(model, notes=(*prepared.notes, *notes), values=self._values)
-        refitted.prepared_, refitted.fitted_ = prepared, replace(fitted, model=model, notes=notes)
+        kept = tuple(note for note in self.notes_ if note not in fitted.calibration_notes)
+        refitted._adopt(model, notes=(*kept, *notes), values=self._values)
+        refitted.prepared_ = prepared
+        refitted.fitted_ = replace(fitted, model=model, notes=(*kept, *notes), calibration_notes=notes)
         return refitted  # type: ignore[no-any-return]  # scikit-learn's set_params is untyped
 
     # ------------------------------------------------------------------------------------------------------ predicting
@@ -408,7 +407,8 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
 
     def _settings(self, taxonomy: Taxonomy | None) -> Settings:
         given = {name: value for name, value in self.get_params(deep=False).items() if name != "taxonomy"}
-        if taxonomy is not None and taxonomy.keep is not None and given["keep"] == KEEP:
+        untouched = isinstance(given["keep"], float) and given["keep"] == KEEP
+        if taxonomy is not None and taxonomy.keep is not None and untouched:
             given["keep"] = taxonomy.keep
         return Settings.checked(given)
 

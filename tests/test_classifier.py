@@ -65,11 +65,11 @@ def test_parameters_can_be_read_set_and_cloned():
 
 def test_in_a_pipeline_across_folds_and_in_a_search():
     values, labels = clouds(spread=1.0)
-    pipeline = make_pipeline(StandardScaler(), HierarchicalClassifier())
-    assert cross_val_score(pipeline, values, labels, cv=3).min() > 0.9
-    predicted = cross_val_predict(pipeline, values, labels, cv=3)
+    pipeline = make_pipeline(StandardScaler(), HierarchicalClassifier(head="flat"))
+    assert cross_val_score(pipeline, values, labels, cv=2).min() > 0.9
+    predicted = cross_val_predict(pipeline, values, labels, cv=2)
     assert accuracy_score(labels, predicted) > 0.9
-    search = GridSearchCV(HierarchicalClassifier(gate="none"), {"head": ["flat", "shared"], "seed": np.arange(2)}, cv=2)
+    search = GridSearchCV(HierarchicalClassifier(head="flat"), {"gate": ["none"], "seed": np.arange(2)}, cv=2)
     assert search.fit(values, labels).best_score_ > 0.9
 
 
@@ -314,6 +314,81 @@ def test_images_for_embeddings_and_the_other_way_round(on_embeddings):
         on_embeddings.embed(["a.jpg"])
     with pytest.raises(DataError, match="small_cnn"):
         HierarchicalClassifier().fit(*glyphs(count=2))
+
+
+WEIRD = {
+    "None": None,
+    "number": 3.5,
+    "nothing": "",
+    "NUL": "\0",
+    "bytes": b"abc",
+    "dictionary": {"a": 1},
+    "set": set(),
+    "list of None": [None],
+    "ragged": [[], [1]],
+    "mixed": [1, [2]],
+    "object": object(),
+    "array of None": np.array(None),
+    "no columns": np.zeros((2, 0)),
+    "five axes": np.zeros((2, 2, 2, 2, 2)),
+    "text": np.array([["a", "b"]]),
+    "dates": np.zeros((4, 12, 12), dtype="M8[s]"),
+    "complex": torch.zeros(3, 8, dtype=torch.complex64),
+    "whole numbers": torch.zeros(3, 3, 12, 12, dtype=torch.int64),
+    "four channels": np.zeros((4, 12, 12, 4), np.uint8),
+    "no rows": np.zeros((4, 0, 12), np.uint8),
+    "iterator": iter([1, 2]),
+    "function": len,
+    "range": range(5),
+    "long name": "a" * 5000,
+    "device": "/dev/null",
+    "no such set": "torchvision:NOPE",
+    "pattern": "*.nope",
+}
+
+
+@pytest.mark.parametrize("name", WEIRD)
+def test_whatever_comes_only_our_own_errors_come_out(on_embeddings, on_images, name, tmp_path):
+    weird = WEIRD[name]
+    values, labels = clouds(count=5)
+    pictures, names = glyphs(count=2)
+    plain, seeing = HierarchicalClassifier(LETTERS), HierarchicalClassifier(SHAPES, **QUICK)
+    outcomes = []
+    for act in (
+        lambda: plain.fit(weird, labels),
+        lambda: plain.fit(values, weird),
+        lambda: seeing.fit(weird, names),
+        lambda: seeing.fit(weird),
+        lambda: seeing.fit(pictures, 0 if weird is None else weird),
+        lambda: seeing.fit(pictures, names, other=0 if weird is None else weird),
+        lambda: on_embeddings.predict(weird),
+        lambda: on_embeddings.predict_proba(weird),
+        lambda: on_images.predict(weird),
+        lambda: on_images.embed(weird),
+        lambda: on_embeddings.save(tmp_path / "model" if isinstance(weird, str) and "\0" not in weird else weird),
+        lambda: HierarchicalClassifier.load(weird),
+        lambda: HierarchicalClassifier(0 if weird is None else weird).fit(values, labels),
+        *(
+            lambda setting=setting: HierarchicalClassifier(LETTERS, **{setting: weird}).fit(values, labels)
+            for setting in (
+                "head",
+                "gate",
+                "rule",
+                "level_weights",
+                "class_weights",
+                "node_weights",
+                "keep",
+                "image_size",
+            )
+            if weird is not None
+        ),
+    ):
+        try:
+            act()
+        except HierclfError as error:  # noqa: PERF203
+            outcomes.append(str(error))
+    assert len(outcomes) >= 10
+    assert all(len(message) > 10 for message in outcomes)
 
 
 # ------------------------------------------------------------------------------------------------------ odd known data

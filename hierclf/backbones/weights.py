@@ -35,7 +35,7 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:
         BackboneError: no such file, an unreadable one, or one that holds anything else than tensors by name.
     """
     path = Path(path)
-    if not path.is_file():
+    if not os.path.isfile(path):  # unlike Path.is_file, it takes any text
         raise BackboneError(f"no file of weights at {path}")
     try:
         if path.suffix == ".safetensors":

@@ -93,13 +93,30 @@ class _Pictures(Dataset[Any]):
         return len(self.pictures)
 
 
+_FAILED = object()
+
+
+def _item(dataset: Dataset[Any], place: int) -> Any:
+    """An item, or `_FAILED` where the data set cannot give it: such an image costs its own row, later."""
+    try:
+        return dataset[place]
+    except Exception:  # a data set is the user's own code and may raise anything
+        return _FAILED
+
+
 def _labels(dataset: Dataset[Any], count: int, classes: tuple[str, ...]) -> tuple[str, ...] | None:
-    if not count or not _is_pair(dataset[0]):
+    items = (_item(dataset, place) for place in range(count))
+    first = next((item for item in items if item is not _FAILED), _FAILED)
+    if first is _FAILED or not _is_pair(first):
         return None
     labels = _listed_labels(dataset, count)
-    if labels is None:
-        labels = [dataset[place][1] for place in range(count)]
-    return tuple(_class_name(label, place, classes) for place, label in enumerate(labels))
+    if labels is not None:
+        return tuple(_class_name(label, place, classes) for place, label in enumerate(labels))
+    named = []
+    for place in range(count):
+        item = _item(dataset, place)
+        named.append("" if item is _FAILED else _class_name(item[1], place, classes))
+    return tuple(named)
 
 
 def _listed_labels(dataset: Any, count: int) -> list[Any] | None:
@@ -112,7 +129,8 @@ def _listed_labels(dataset: Any, count: int) -> list[Any] | None:
         if not isinstance(listed, (list, tuple, np.ndarray, Tensor)) or len(listed) != count or not count:
             continue
         labels = listed.tolist() if isinstance(listed, (np.ndarray, Tensor)) else list(listed)
-        if all(label_text(dataset[place][1]) == label_text(labels[place]) for place in {0, count // 2, count - 1}):
+        items = {place: _item(dataset, place) for place in (0, count // 2, count - 1)}
+        if all(item is _FAILED or label_text(item[1]) == label_text(labels[place]) for place, item in items.items()):
             return labels
     return None
 

@@ -92,8 +92,10 @@ def _walk(top: Path, found: _Found) -> Iterator[_Folder]:
             if entry.name.startswith("."):
                 found.ignored += 1
                 continue
-            target = place.resolve() if entry.is_symlink() else real / entry.name
-            if not target.is_relative_to(root):
+            target = _target(place) if entry.is_symlink() else real / entry.name
+            if target is None:
+                found.refused.append((source_name(place), "link that leads nowhere"))
+            elif not target.is_relative_to(root):
                 found.refused.append((source_name(place), f"link out of the data folder, to {source_name(target)}"))
             elif entry.is_dir():
                 has_folders = True
@@ -106,6 +108,14 @@ def _walk(top: Path, found: _Found) -> Iterator[_Folder]:
             else:
                 found.ignored += 1
         yield _Folder(path, label, tuple(images), has_folders)
+
+
+def _target(link: Path) -> Path | None:
+    """Where a link leads, or None where nobody can tell (it leads to itself, or may not be read)."""
+    try:
+        return link.resolve()
+    except (OSError, RuntimeError):
+        return None
 
 
 def _entries(path: Path) -> list[os.DirEntry[str]]:

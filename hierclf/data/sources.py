@@ -73,7 +73,7 @@ def _load(source: Any, root: str | os.PathLike[str], download: bool) -> ImageSet
         return load_torchvision(source, root=root, download=download)
     if isinstance(source, (str, os.PathLike)):
         return _load_path(source)
-    if isinstance(source, np.ndarray) and source.dtype.kind not in "UO":
+    if isinstance(source, np.ndarray) and (source.dtype.kind not in "UO" or source.ndim != 1):
         return load_array(source)
     if isinstance(source, Tensor):
         return load_tensor(source)
@@ -180,5 +180,7 @@ def _with_labels(image_set: ImageSet, source: Any, labels: Any) -> ImageSet:
     if isinstance(labels, (str, bytes)) or not isinstance(labels, Iterable):
         raise DataError(f"expected one label per image, got {labels!r}")
     given = labels.tolist() if hasattr(labels, "tolist") else list(labels)
+    if not isinstance(given, list):  # an array of no axis holds a single value
+        raise DataError(f"expected one label per image, got {labels!r}")
     texts = tuple(label_text(label) for label in given)
     return replace(image_set, labels=texts, classes=())

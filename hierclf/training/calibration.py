@@ -98,8 +98,8 @@ def _gate(
 
 def _usual_scores(model: Model, *, pretrained: bool, other: bool) -> tuple[str, ...]:
     usual = default_scores(other=other)
-    if model.backbone is None:  # given embeddings may differ in length as well as in direction
-        return ("mahalanobis", *usual)
+    if model.backbone is None and "mahalanobis" not in usual:
+        return ("mahalanobis", *usual)  # given embeddings may differ in length as well as in direction
     return usual
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hierclf.backbones import augmentations, choose_device
+from torch import nn
+
+from hierclf.backbones import augmentations, backbones, build_backbone, choose_device
 from hierclf.data import BALANCES
 from hierclf.decisions import rules
 from hierclf.errors import ConfigError
@@ -29,9 +31,10 @@ def check_choices(settings: Settings) -> None:
     """Refuse names that no registry holds, and settings that contradict each other.
 
     Raises:
-        UnknownName: no such head, rule, score, combination, augmentation or embedding loss.
+        UnknownName: no such backbone, head, rule, score, combination, augmentation or embedding loss.
         ConfigError: no such device or way to weigh classes or levels, or an operating point for a rule without one.
     """
+    _check_backbone(settings.backbone)
     heads[settings.head]
     combinations[settings.combine]
     choose_device(settings.device)
@@ -71,10 +74,10 @@ def gate_scores(gate: object) -> tuple[ScoreChoice, ...] | None:
     >>> gate_scores("knn"), gate_scores({"knn": {"k": 5}}), gate_scores(["knn", ("energy", {"temperature": 2.0})])
     (('knn',), (('knn', {'k': 5}),), ('knn', ('energy', {'temperature': 2.0})))
     """
-    if gate is None or gate == "none":
+    if gate is None:
         return None
     if isinstance(gate, str):
-        return () if gate == "auto" else (gate,)
+        return {"none": None, "auto": ()}.get(gate, (gate,))
     if isinstance(gate, Mapping):
         return tuple((str(name), _options(options)) for name, options in gate.items())
     if isinstance(gate, Sequence):
@@ -141,6 +144,15 @@ def node_named(name: str, taxonomy: Taxonomy, table: str) -> str:
     if node is None:
         raise ConfigError(f"unknown class {name!r} in {table}{did_you_mean(name, taxonomy.nodes)}")
     return node
+
+
+def _check_backbone(backbone: object) -> None:
+    if backbone is None or isinstance(backbone, nn.Module):
+        return
+    if not isinstance(backbone, str) or not (
+        backbone == "auto" or backbone.startswith("timm/") or backbone in backbones
+    ):
+        build_backbone(backbone)  # type: ignore[arg-type]  # says what is wrong with it
 
 
 def _score(choice: object) -> ScoreChoice:

@@ -76,7 +76,7 @@ def target_column(labels: Any, count: int) -> np.ndarray:
             if not np.isfinite(column).all():
                 raise ValueError("Input y contains infinity or NaN, which is no class")
             check_classification_targets(column)
-    except (ValueError, TypeError) as error:
+    except Exception as error:  # whatever the user's own object raises when it is asked for labels
         raise DataError(f"expected one label per embedding ({error})") from None
     if len(column) != count:
         raise DataError(f"expected one label per embedding, got {count} embeddings and {len(column)} labels")
@@ -103,7 +103,7 @@ def _numbers(values: Any) -> np.ndarray:
         raise DataTypeError(
             f"with backbone=None, hierclf reads embeddings (n, d) of numbers ({error}); {hint}"
         ) from None
-    except (ValueError, RuntimeError) as error:
+    except Exception as error:  # whatever the user's own object raises when it is asked for numbers
         raise DataError(f"with backbone=None, hierclf reads embeddings (n, d) of numbers ({error}); {hint}") from None
     if array.dtype.kind == "c":
         raise DataError("Complex data not supported: embeddings are real numbers")

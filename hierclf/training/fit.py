@@ -42,6 +42,7 @@ class Fitted:
         pretrained: whether the embeddings come from pretrained weights, or were given.
         log: one entry per epoch, empty for a frozen backbone.
         notes: what was chosen or could not be promised, in sentences.
+        calibration_notes: those of them that another gate or rule would do away with.
     """
 
     model: Model
@@ -50,6 +51,7 @@ class Fitted:
     pretrained: bool
     log: list[dict[str, float]]
     notes: tuple[str, ...]
+    calibration_notes: tuple[str, ...] = ()
 
 
 def fit_model(
@@ -110,6 +112,7 @@ def fit_model(
         pretrained=features.pretrained,
         log=list(features.log),
         notes=(*features.notes, *notes),
+        calibration_notes=notes,
     )
 
 

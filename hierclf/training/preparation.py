@@ -89,13 +89,11 @@ def prepare_images(
     taxonomy, notes = _taxonomy(taxonomy, given.labels)
     found = scan(given, taxonomy, cache=cache, progress=progress)
     require_readable(found)
-    if found.unmatched:
-        label_nodes(given.labels, taxonomy)  # raises, with the list of all of them
-    notes.extend(found.problems())
-    scans = {"data": found}
     readable = given.subset(found.readable)
     assert readable.labels is not None
     node_n = label_nodes(readable.labels, taxonomy)
+    notes.extend(found.problems())
+    scans = {"data": found}
     known = np.flatnonzero(node_n >= 0)
     if len(known) == 0:
         raise DataError("no known images: every image is labelled as other, or none was found")

@@ -8,7 +8,7 @@ from torch.utils.data import Dataset, IterableDataset, Subset, TensorDataset
 
 from hierclf.data.collection import load_array, load_dataset, load_pictures, load_tensor
 from hierclf.data.image_set import image_to_pil
-from hierclf.errors import DataError
+from hierclf.errors import DataError, ImageError
 
 
 class Counted(Dataset):
@@ -122,3 +122,34 @@ def test_data_sets_that_cannot_be_used():
     dataset.classes = ("cat",)
     with pytest.raises(DataError, match="#1: label '1', but the data set names 1 classes"):
         load_dataset(dataset)
+
+
+class Failing(Dataset):
+    """Pairs of an image and a label, of which some cannot be had."""
+
+    def __init__(self, bad):
+        self.bad = bad
+
+    def __len__(self):
+        return 6
+
+    def __getitem__(self, place):
+        if place in self.bad:
+            raise RuntimeError("the disk is gone")
+        return Image.new("L", (4, 4)), "ab"[place % 2]
+
+
+@pytest.mark.parametrize("bad", [{0}, {5}, {0, 3, 5}])
+def test_an_item_that_fails_costs_its_own_row(bad):
+    images = load_dataset(Failing(bad))
+    assert images.labels == tuple("" if place in bad else "ab"[place % 2] for place in range(6))
+    for place in range(6):
+        if place in bad:
+            with pytest.raises(ImageError, match=f"#{place}: RuntimeError: the disk is gone"):
+                image_to_pil(images, place)
+        else:
+            assert image_to_pil(images, place).size == (4, 4)
+
+
+def test_when_all_items_fail_there_are_no_labels():
+    assert load_dataset(Failing(set(range(6)))).labels is None

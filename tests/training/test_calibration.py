@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from hierclf import HierarchicalClassifier
-from hierclf.gates import conformal_threshold, msp_score
+from hierclf.gates import conformal_threshold, default_scores, msp_score
 from hierclf.settings import Settings
 from hierclf.training import calibrate_model
 from tests.synthetic import LETTERS, clouds
@@ -34,8 +34,8 @@ def names(model):
 @pytest.mark.parametrize(
     ("settings", "scores"),
     [
-        ({}, ["mahalanobis", "mahalanobis++", "knn", "outlier"]),
-        ({"other": False}, ["mahalanobis", "mahalanobis++", "knn"]),
+        ({}, ["mahalanobis", *default_scores(pretrained=True, other=True)]),
+        ({"other": False}, ["mahalanobis", *default_scores(pretrained=True, other=False)]),
         ({"gate": "energy"}, ["energy"]),
         ({"gate": ["msp", ("knn", {"k": 2})]}, ["msp", "knn"]),
     ],

@@ -12,6 +12,8 @@ from tests.conftest import TWO_LEVEL
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
+        ({"backbone": "mobilnet_v2"}, "no backbone named 'mobilnet_v2'; did you mean 'mobilenet_v2'?"),
+        ({"backbone": 18}, "backbone is a name or a torch.nn.Module; got a int"),
         ({"head": "per_nod"}, "no head named 'per_nod'; did you mean 'per_node'?"),
         ({"rule": "treshold"}, "no rule named 'treshold'; did you mean 'threshold'?"),
         ({"gate": "energi"}, "no score named 'energi'; did you mean 'energy'?"),
