@@ -12,11 +12,13 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
+from typing import cast
 
 import torch
 
 from hierclf.dag import DagPlan, compile_plan
-from hierclf.heads import heads
+from hierclf.heads import Head, heads
 from hierclf.losses import hierarchical_loss, label_weights
 from hierclf.taxonomy.convert import load_taxonomy
 
@@ -35,7 +37,7 @@ def median_ms(work: Callable[[], object], repeats: int) -> float:
 def loop_over_parents(logits_BE: torch.Tensor, plan: DagPlan) -> torch.Tensor:
     """Sibling softmax by splitting the edges per parent."""
     sizes = torch.bincount(plan.group_E).tolist()
-    return torch.cat([part.log_softmax(1) for part in logits_BE.split(sizes, dim=1)], dim=1)
+    return torch.cat([part.log_softmax(1) for part in torch.split(logits_BE, sizes, dim=1)], dim=1)
 
 
 def padded_gather(logits_BE: torch.Tensor, plan: DagPlan) -> torch.Tensor:
@@ -63,27 +65,43 @@ def main() -> None:
     embedding_BD = torch.randn(options.batch, options.width, generator=generator)
     print(f"{plan!r}, batch {options.batch}, {options.threads} thread(s); medians in ms")
     for name in heads:
-        head = heads[name](options.width, plan, generator=generator)
-        with torch.no_grad():
-            logits = head(embedding_BD)
-            linear = median_ms(lambda: head(embedding_BD), options.repeats)  # noqa: B023
-            forward = median_ms(lambda: head.node_log_probs(logits), options.repeats)  # noqa: B023
-        leaf = logits.T.clone().T.requires_grad_()
-
-        def both() -> None:
-            leaf.grad = None  # noqa: B023
-            hierarchical_loss(head.node_log_probs(leaf), label_B, plan.path_NK, weight_NK).backward()  # noqa: B023
-
-        trained = median_ms(both, options.repeats)
-        print(f"{name:<10} linear {linear:8.1f}   log-memberships {forward:8.1f}   + loss, backward {trained:8.1f}")
-    edges = torch.randn(options.batch, plan.num_edges, generator=generator).requires_grad_()
+        print(f"{name:<10} {timed_head(name, plan, embedding_BD, label_B, weight_NK, options.repeats)}")
+    edges_BE = torch.randn(options.batch, plan.num_edges, generator=generator)
     for told, usual in (("loop over parents", loop_over_parents), ("padded gather", padded_gather)):
+        leaf = edges_BE.clone().requires_grad_()
+        print(
+            f"{told:<18} sibling softmax alone, backward {median_ms(partial(there_and_back, usual, leaf, plan), 3):8.1f}"
+        )
 
-        def sibling_softmax() -> None:
-            edges.grad = None
-            usual(edges, plan).sum().backward()  # noqa: B023
 
-        print(f"{told:<18} sibling softmax alone, backward {median_ms(sibling_softmax, 3):8.1f}")
+def timed_head(
+    name: str,
+    plan: DagPlan,
+    embedding_BD: torch.Tensor,
+    label_B: torch.Tensor,
+    weight_NK: torch.Tensor,
+    repeats: int,
+) -> str:
+    """One line: the bare linear layer, the log-memberships, and these with the loss and the way back."""
+    head = cast(Head, heads[name](embedding_BD.shape[1], plan, generator=torch.Generator().manual_seed(0)))
+    with torch.no_grad():
+        logits = head(embedding_BD)
+        linear = median_ms(lambda: head(embedding_BD), repeats)
+        forward = median_ms(lambda: head.node_log_probs(logits), repeats)
+    leaf = logits.T.clone().T.requires_grad_()
+
+    def train() -> None:
+        leaf.grad = None
+        torch.autograd.backward(hierarchical_loss(head.node_log_probs(leaf), label_B, plan.path_NK, weight_NK))
+
+    trained = median_ms(train, repeats)
+    return f"linear {linear:8.1f}   log-memberships {forward:8.1f}   + loss, backward {trained:8.1f}"
+
+
+def there_and_back(usual: Callable[[torch.Tensor, DagPlan], torch.Tensor], leaf: torch.Tensor, plan: DagPlan) -> None:
+    """Forward and backward through one way to normalise over siblings."""
+    leaf.grad = None
+    torch.autograd.backward(usual(leaf, plan).sum())
 
 
 if __name__ == "__main__":

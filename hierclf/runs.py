@@ -32,13 +32,17 @@ class RunFolder:
     def create(cls, wanted: str | os.PathLike[str]) -> RunFolder:
         """Make the folder of that name, or ``NAME-2``, ``NAME-3``, … when it is taken; an empty folder is free.
 
+        A name that ends in a number counts on from there: after ``NAME-1`` comes ``NAME-2``.
+
         Raises:
             ConfigError: the place cannot be written.
         """
         wanted = Path(wanted)
-        number = 1
+        stem, _, tail = wanted.name.rpartition("-")
+        stem, first = (stem, int(tail)) if stem and tail.isascii() and tail.isdecimal() else (wanted.name, 1)
+        number = first
         while True:
-            path = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
+            path = wanted if number == first else wanted.with_name(f"{stem}-{number}")
             try:
                 path.mkdir(parents=True)
                 return cls(path)

@@ -10,12 +10,21 @@ from hierclf.runs import RunFolder, environment, model_folder
 
 
 def test_names_are_numbered_and_never_taken_twice(tmp_path):
-    made = [RunFolder.create(tmp_path / "deep" / "run") for _ in range(1)]
-    (made[0] / "file").write_text("")
-    made.append(RunFolder.create(tmp_path / "deep" / "run"))
-    (made[1] / "file").write_text("")
-    made.append(RunFolder.create(tmp_path / "deep" / "run"))
-    assert [folder.path.name for folder in made] == ["run", "run-2", "run-3"]
+    names = []
+    for _ in range(3):
+        folder = RunFolder.create(tmp_path / "deep" / "run")
+        (folder / "file").write_text("")
+        names.append(folder.path.name)
+    assert names == ["run", "run-2", "run-3"]
+
+
+def test_a_number_at_the_end_counts_on(tmp_path):
+    names = []
+    for _ in range(3):
+        folder = RunFolder.create(tmp_path / "set-1")
+        (folder / "file").write_text("")
+        names.append(folder.path.name)
+    assert names == ["set-1", "set-2", "set-3"]
 
 
 def test_an_empty_folder_is_free_and_a_file_is_not(tmp_path):
