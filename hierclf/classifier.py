@@ -257,9 +257,7 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         checked = refitted._settings(refitted._given_taxonomy())
         check_choices(checked)
         fitted, prepared = self.fitted_, self.prepared_
-        model, notes = calibrate_model(
-            fitted.model, fitted.embedding_nD, fitted.other_mD, prepared, checked, pretrained=fitted.pretrained
-        )
+        model, notes = calibrate_model(fitted.model, fitted.embedding_nD, fitted.other_mD, prepared, checked)
         kept = tuple(note for note in self.notes_ if note not in fitted.calibration_notes)
         refitted._adopt(model, notes=(*kept, *notes), values=self._values)
         refitted.prepared_ = prepared

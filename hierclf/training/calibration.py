@@ -30,8 +30,6 @@ def calibrate_model(
     other_mD: Tensor | None,
     prepared: Prepared,
     settings: Settings,
-    *,
-    pretrained: bool,
 ) -> tuple[Model, tuple[str, ...]]:
     """Gate, operating point and the baseline's threshold for a model whose backbone and heads are done.
 
@@ -41,7 +39,6 @@ def calibrate_model(
         other_mD: the same for images of other, or None.
         prepared: what each image is and what it is kept for.
         settings: of the gate and the rule.
-        pretrained: whether the embeddings come from pretrained weights, or were given.
 
     Returns:
         The finished model, and what could not be promised, in sentences.
@@ -49,7 +46,7 @@ def calibrate_model(
     Raises:
         HierclfError: a setting, or too few images for a score.
     """
-    gate = _gate(model, embedding_nD, other_mD, prepared, settings, pretrained=pretrained)
+    gate = _gate(model, embedding_nD, other_mD, prepared, settings)
     notes = [gate.promise.sentence] if gate is not None and not gate.promise.holds else []
     calibration = torch.from_numpy(prepared.parts.calibration)
     label_n = torch.from_numpy(prepared.label_n)
@@ -70,8 +67,6 @@ def _gate(
     other_mD: Tensor | None,
     prepared: Prepared,
     settings: Settings,
-    *,
-    pretrained: bool,
 ) -> Gate | None:
     chosen = gate_scores(settings.gate)
     if chosen is None:
@@ -88,7 +83,7 @@ def _gate(
         fit,
         tune,
         calibration,
-        scores=chosen or _usual_scores(model, pretrained=pretrained, other=other is not None),
+        scores=chosen or _usual_scores(model, other=other is not None),
         generator=torch.Generator().manual_seed(settings.seed),
         other=other,
         combine=settings.combine,
@@ -96,7 +91,7 @@ def _gate(
     )
 
 
-def _usual_scores(model: Model, *, pretrained: bool, other: bool) -> tuple[str, ...]:
+def _usual_scores(model: Model, *, other: bool) -> tuple[str, ...]:
     usual = default_scores(other=other)
     if model.backbone is None and "mahalanobis" not in usual:
         return ("mahalanobis", *usual)  # given embeddings may differ in length as well as in direction

@@ -35,7 +35,6 @@ class Features:
     Args:
         embedding_nD: embeddings of the known images, float32, or float64 where they were given.
         other_mD: of the images of other, or None.
-        pretrained: whether they come from pretrained weights, or were given.
         head: the head that was trained with the backbone, or None.
         log: one entry per epoch of training.
         notes: what was surprising, in sentences.
@@ -43,7 +42,6 @@ class Features:
 
     embedding_nD: Tensor
     other_mD: Tensor | None
-    pretrained: bool
     head: Head | None = None
     log: tuple[dict[str, float], ...] = ()
     notes: tuple[str, ...] = ()
@@ -53,7 +51,7 @@ def given_features(prepared: Prepared) -> Features:
     """Embeddings that the user gave."""
     assert isinstance(prepared.images, Tensor)
     assert prepared.other is None or isinstance(prepared.other, Tensor)
-    return Features(embedding_nD=prepared.images, other_mD=prepared.other, pretrained=True)
+    return Features(embedding_nD=prepared.images, other_mD=prepared.other)
 
 
 def frozen_features(
@@ -66,7 +64,7 @@ def frozen_features(
     if settings.embedding_loss is not None:
         notes.append(f"embedding_loss={settings.embedding_loss!r} was not used: the backbone is frozen.")
     known_nD, other_mD = _embed_all(prepared, backbone.freeze(), settings, cache, progress)
-    return Features(embedding_nD=known_nD, other_mD=other_mD, pretrained=backbone.pretrained, notes=tuple(notes))
+    return Features(embedding_nD=known_nD, other_mD=other_mD, notes=tuple(notes))
 
 
 def trained_features(
@@ -103,7 +101,7 @@ def trained_features(
         on_epoch=on_epoch,
     )
     known_nD, other_mD = _embed_all(prepared, backbone.freeze(), settings, None, progress)
-    return Features(embedding_nD=known_nD, other_mD=other_mD, pretrained=False, head=head, log=tuple(log))
+    return Features(embedding_nD=known_nD, other_mD=other_mD, head=head, log=tuple(log))
 
 
 def _to_learn_from(prepared: Prepared, settings: Settings) -> TrainingImages:

@@ -39,7 +39,6 @@ class Fitted:
         model: ready to decide.
         embedding_nD: embeddings of the known images, in the order of the prepared set.
         other_mD: embeddings of other, or None.
-        pretrained: whether the embeddings come from pretrained weights, or were given.
         log: one entry per epoch, empty for a frozen backbone.
         notes: what was chosen or could not be promised, in sentences.
         calibration_notes: those of them that another gate or rule would do away with.
@@ -48,7 +47,6 @@ class Fitted:
     model: Model
     embedding_nD: Tensor
     other_mD: Tensor | None
-    pretrained: bool
     log: list[dict[str, float]]
     notes: tuple[str, ...]
     calibration_notes: tuple[str, ...] = ()
@@ -102,14 +100,11 @@ def fit_model(
         baseline=Baseline(head=flat, calibration_scores=torch.empty(0, dtype=torch.float64)),
         in_features=features.embedding_nD.shape[1],
     )
-    model, notes = calibrate_model(
-        ungated, features.embedding_nD, features.other_mD, prepared, settings, pretrained=features.pretrained
-    )
+    model, notes = calibrate_model(ungated, features.embedding_nD, features.other_mD, prepared, settings)
     return Fitted(
         model=model,
         embedding_nD=features.embedding_nD,
         other_mD=features.other_mD,
-        pretrained=features.pretrained,
         log=list(features.log),
         notes=(*features.notes, *notes),
         calibration_notes=notes,

@@ -18,13 +18,11 @@ def fitted():
     return HierarchicalClassifier(LETTERS).fit(*clouds(spread=1.5), other=clouds("xyz", 10)[0])
 
 
-def calibrated(fitted, *, pretrained=True, other=True, prepared=None, **settings):
+def calibrated(fitted, *, other=True, prepared=None, **settings):
     inner = fitted.fitted_
     strangers = inner.other_mD if other else None
     prepared = prepared or fitted.prepared_
-    return calibrate_model(
-        inner.model, inner.embedding_nD, strangers, prepared, Settings(**settings), pretrained=pretrained
-    )
+    return calibrate_model(inner.model, inner.embedding_nD, strangers, prepared, Settings(**settings))
 
 
 def names(model):
@@ -34,8 +32,8 @@ def names(model):
 @pytest.mark.parametrize(
     ("settings", "scores"),
     [
-        ({}, ["mahalanobis", *default_scores(pretrained=True, other=True)]),
-        ({"other": False}, ["mahalanobis", *default_scores(pretrained=True, other=False)]),
+        ({}, ["mahalanobis", *default_scores(other=True)]),
+        ({"other": False}, ["mahalanobis", *default_scores(other=False)]),
         ({"gate": "energy"}, ["energy"]),
         ({"gate": ["msp", ("knn", {"k": 2})]}, ["msp", "knn"]),
     ],
@@ -47,10 +45,10 @@ def test_the_scores_of_the_gate(fitted, settings, scores):
     assert notes == ()
 
 
-def test_scores_of_a_trained_network_are_read_from_a_backbone(fitted):
+def test_behind_a_backbone_directions_are_enough(fitted):
     model = replace(fitted.fitted_.model, backbone=torch.nn.Identity())
     inner = fitted.fitted_
-    calibrated_, _ = calibrate_model(model, inner.embedding_nD, None, fitted.prepared_, Settings(), pretrained=False)
+    calibrated_, _ = calibrate_model(model, inner.embedding_nD, None, fitted.prepared_, Settings())
     assert names(calibrated_) == ["mahalanobis++", "knn"]
 
 

@@ -47,7 +47,6 @@ def test_given_embeddings_are_taken_as_they_are():
     features = given_features(prepared)
     assert features.embedding_nD is prepared.images
     assert features.other_mD is features.head is None
-    assert features.pretrained
 
 
 def test_a_frozen_backbone_sees_each_image_once(shapes, tmp_path):
@@ -65,7 +64,6 @@ def test_a_frozen_backbone_with_random_weights_is_told(shapes):
     features = frozen_features(
         shapes, backbone_of(pretrained=False), Settings(embedding_loss="supcon"), cache=None, progress=silent
     )
-    assert not features.pretrained
     assert features.notes == (
         "The backbone is frozen although its weights are random; freeze=False trains it.",
         "embedding_loss='supcon' was not used: the backbone is frozen.",
@@ -85,7 +83,6 @@ def test_a_trained_backbone_embeds_with_what_it_has_become(shapes):
         state=None,
         on_epoch=None,
     )
-    assert not features.pretrained
     assert len(features.log) == 2
     assert not torch.equal(backbone.features.weight, torch.ones(12))
     pixels = backbone.preprocessing.batch(shapes.images.images)

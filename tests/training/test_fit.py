@@ -40,7 +40,7 @@ def test_given_embeddings(letters, name, kind):
     assert model.backbone is None
     assert torch.equal(fitted.embedding_nD, letters.images)
     assert torch.equal(fitted.other_mD, letters.other)
-    assert (fitted.pretrained, fitted.log, fitted.notes) == (True, [], ())
+    assert (fitted.log, fitted.notes) == ([], ())
     assert not any(parameter.requires_grad for parameter in model.head.parameters())
 
 
@@ -54,7 +54,6 @@ def test_a_trained_backbone(shapes):
     fitted = fit_images(shapes)
     model = fitted.model
     assert [entry["epoch"] for entry in fitted.log] == [1, 2]
-    assert not fitted.pretrained
     assert model.dtype == torch.float32
     assert model.backbone.frozen
     assert not model.backbone.training
