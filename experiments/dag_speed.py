@@ -69,9 +69,8 @@ def main() -> None:
     edges_BE = torch.randn(options.batch, plan.num_edges, generator=generator)
     for told, usual in (("loop over parents", loop_over_parents), ("padded gather", padded_gather)):
         leaf = edges_BE.clone().requires_grad_()
-        print(
-            f"{told:<18} sibling softmax alone, backward {median_ms(partial(there_and_back, usual, leaf, plan), 3):8.1f}"
-        )
+        took = median_ms(partial(there_and_back, usual, leaf, plan), 3)
+        print(f"{told:<18} sibling softmax alone, backward {took:8.1f}")
 
 
 def timed_head(

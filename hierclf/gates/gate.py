@@ -241,8 +241,8 @@ def default_scores(*, other: bool) -> tuple[str, ...]:
 
     Returns:
         Names of scores, always with an absolute distance among them: scores of the logits accept far images, and a
-        relative distance ranks them as the most known. The two distances together were the best pair, or close to it, on
-        held-out classes of glyphs, digits and clothes, with pretrained networks and with small ones trained from
+        relative distance ranks them as the most known. The two distances together were the best pair, or close to it,
+        on held-out classes of glyphs, digits and clothes, with pretrained networks and with small ones trained from
         scratch; scores of the logits rarely add to them.
     """
     one_class = ("mahalanobis++", "knn")
