@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hierclf.errors import BundleError, ConfigError
+from hierclf.files import whole_file
 
 DONE, MODEL = "DONE", "model.json"
 PACKAGES = ("hierclf", "torch", "torchvision", "timm", "scikit-learn", "numpy", "scipy", "safetensors", "pillow")
@@ -38,6 +39,8 @@ class RunFolder:
             ConfigError: the place cannot be written.
         """
         wanted = Path(wanted)
+        if wanted.name in ("", ".."):
+            raise ConfigError(f"{os.fspath(wanted)!r} is no name for a run folder; give it a name of its own")
         stem, _, tail = wanted.name.rpartition("-")
         stem, first = (stem, int(tail)) if stem and tail.isascii() and tail.isdecimal() else (wanted.name, 1)
         number = first
@@ -89,9 +92,8 @@ class RunFolder:
 
     def write_text(self, name: str, text: str) -> None:
         """Write a text file, whole or not at all."""
-        draft = self.path / f".{name}.part"
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(self.path / name)
+        with whole_file(self.path / name) as file:
+            file.write(text)
 
     def write_rows(self, name: str, rows: list[dict[str, Any]]) -> None:
         """Write one JSON object per line; the whole file, so a resumed run leaves the same bytes."""

@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from hierclf.errors import ConfigError
+from hierclf.files import whole_file
 from hierclf.runs import model_folder
 
 COLUMNS = ("image", "status", "node", "probability", "p_value", "leaf", "leaf_probability", "route", "reason", "error")
@@ -43,7 +44,7 @@ def predict(run: str, images: tuple[str, ...], form: str, rule: str | None, out:
     records = _records(model, _listed(images), rule)
     failed = _write(records, form, out)
     if failed:
-        click.echo(f"{failed} pictures could not be read; their rows say why", err=True)
+        click.echo(f"{failed} of the pictures could not be read; the rows say why", err=True)
         raise click.exceptions.Exit(1)
 
 
@@ -67,7 +68,7 @@ def _records(model: Any, names: list[str], rule: str | None) -> Iterator[dict[st
         for name in names:
             yield from model.predict(read_embeddings(name)[0], rule=rule).to_records()
         return
-    images = join_sets([load_images(name if Path(name).exists() else [name]) for name in names])
+    images = join_sets([load_images(name if os.path.exists(name) else [name]) for name in names])
     for start in range(0, len(images), PICTURES_AT_ONCE):
         part = images.subset(np.arange(start, min(start + PICTURES_AT_ONCE, len(images))))
         yield from model.predict(part, rule=rule).to_records()
@@ -77,16 +78,11 @@ def _write(records: Iterable[dict[str, Any]], form: str, out: str | None) -> int
     """Write the rows, to a file whole or not at all; the number of rows with an error is returned."""
     if out is None:
         return _write_rows(records, form, sys.stdout)
-    draft = Path(out).with_name(f".{Path(out).name}.part-{os.getpid()}")
     try:
-        with draft.open("w", encoding="utf-8", newline="", errors="backslashreplace") as file:
-            failed = _write_rows(records, form, file)
-        draft.replace(out)
+        with whole_file(out, newline="") as file:
+            return _write_rows(records, form, file)
     except OSError as error:
         raise ConfigError(f"{out} cannot be written: {error.strerror or error}") from error
-    finally:
-        draft.unlink(missing_ok=True)
-    return failed
 
 
 def _write_rows(records: Iterable[dict[str, Any]], form: str, file: Any) -> int:
@@ -128,6 +124,7 @@ def _table(records: list[dict[str, Any]]) -> str:
         else:
             answer = f"{record['node']} ({record['probability']:.2f})"
             rows.append((record["image"], record["status"], answer, f"{record['p_value']:.3g}", record["reason"]))
+    rows = [tuple("".join(c if c.isprintable() else "?" for c in cell) for cell in row) for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     padded = ["  ".join([*(cell.ljust(w) for cell, w in zip(row, widths, strict=False)), row[4]]) for row in rows]
     return "\n".join(padded) + "\n"

@@ -6,14 +6,12 @@ Reading the text back gives an equal value: the same edges, children in the same
 from __future__ import annotations
 
 import json
-import os
 import re
-import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from os import PathLike
-from pathlib import Path
 
 from hierclf.errors import TaxonomyError
+from hierclf.files import whole_file
 from hierclf.taxonomy.events import MOST_NESTED
 from hierclf.taxonomy.taxonomy import Taxonomy
 
@@ -44,17 +42,9 @@ def write_text(text: str, path: str | PathLike[str]) -> None:
     Raises:
         TaxonomyError: the file cannot be written.
     """
-    target = Path(path)
-    temporary = target.with_name(f".{secrets.token_hex(8)}.part")
     try:
-        try:
-            with open(temporary, "x", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, target)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with whole_file(path) as file:
+            file.write(text)
     except OSError as error:
         raise TaxonomyError(f"{path}: cannot write this taxonomy: {error.strerror or error}") from error
 

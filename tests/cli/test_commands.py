@@ -131,7 +131,7 @@ def test_a_picture_that_cannot_be_read_is_a_row_with_an_error(run, pictures, tmp
     assert rows[0]["status"] is None
     assert rows[1]["error"] is None
     assert "nowhere.png" in rows[2]["error"]
-    assert "2 pictures could not be read" in result.stderr
+    assert "2 of the pictures could not be read" in result.stderr
 
 
 def test_names_that_look_like_formulas_are_quoted(run, pictures, tmp_path):
