@@ -34,6 +34,41 @@ def test_columns_by_name_in_any_order_and_others_left_alone(table):
     assert (found.names, found.labels) == (("a.png", "b.png"), ("cat", "dog"))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "photo,species\na.png,cat\nsub/b.png,dog\n",
+        "species,photo\ncat,a.png\ndog,sub/b.png\n",
+        "path,species\na.png,cat\nsub/b.png,dog\n",
+        "what,photo,label\n1,a.png,cat\n2,sub/b.png,dog\n",
+        "a.png;cat\nsub/b.png;dog\n",
+        "photo;species\r\na.png;cat\r\nsub/b.png;dog\r\n",
+        "Path\tLabel\na.png\tcat\nsub/b.png\tdog\n",
+    ],
+)
+def test_columns_under_other_names_and_other_separators(table, text):
+    found = load_table(table(text))
+    assert (found.names, found.labels) == (("a.png", "sub/b.png"), ("cat", "dog"))
+
+
+def test_columns_of_files_whose_names_do_not_end_like_images(table, paint, tmp_path):
+    paint("x.png").rename(tmp_path / "0af3")
+    assert load_table(table("photo,species\n0af3,cat\n")).labels == ("cat",)
+    assert load_table(table("0af3,cat\na.png,dog\n")).labels == ("cat", "dog")
+
+
+def test_a_semicolon_in_the_name_of_a_file_divides_nothing(table, paint):
+    paint("a;b.png")
+    assert load_table(table("a;b.png\nc;d.png\n")).names == ("a;b.png", "c;d.png")
+    assert load_table(table("a;b.png,cat\n")).labels == ("cat",)
+
+
+def test_a_name_that_is_too_long_is_refused(table, tmp_path):
+    with pytest.raises(DataError, match="no file '.*xxx"):
+        load_table(tmp_path / f"{'x' * 300}.csv")
+    assert load_table(table(f"photo,species\n{'x' * 300}.png,cat\n{'y' * 300},dog\n")).labels == ("cat", "dog")
+
+
 def test_one_column_has_no_labels(table):
     assert load_table(table("a.png\nb.png\n")).labels is None
     assert load_table(table("path\na.png\n")).names == ("a.png",)
@@ -59,7 +94,8 @@ def test_paths_may_be_absolute_or_lead_upwards(table, tmp_path, paint):
         ("path,label\n", r"list\.csv: no row below"),
         ("a.png,cat\nb.png\n", r"list\.csv:2: expected a path and a label, got \['b\.png'\]"),
         ("a.png,cat\n ,cat\n", r"list\.csv:2: expected a path"),
-        ("path,size\na.png,3\n", r"list\.csv:1: no column of labels among \['path', 'size'\]"),
+        ("path,size,day\na.png,3,4\n", r"list\.csv:1: no column of labels among \['path', 'size', 'day'\]"),
+        ("id,photo,species\n1,a.png,cat\n", r"list\.csv:1: no column .* name the columns 'path' and 'label'"),
         ("a.png,c\u202eat\n", r"list\.csv:1: the label .* cannot be seen"),
         (b"\xff\xfe\x00\x01", r"list\.csv: expected a table as text in UTF-8"),
         ("a" * 200_000, r"list\.csv: it cannot be read as a table"),
