@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def load_folder(path: str | os.PathLike[str]) -> ImageSet:
             image lies in any of them.
     """
     top = Path(path)
-    if not top.is_dir():
+    if not os.path.isdir(top):
         raise missing(top, "folder")
     found = _Found()
     for folder in _walk(top, found):
@@ -113,6 +114,8 @@ def _walk(top: Path, found: _Found) -> Iterator[_Folder]:
 def _target(link: Path) -> Path | None:
     """Where a link leads, or None where nobody can tell (it leads to itself, or may not be read)."""
     try:
+        with suppress(FileNotFoundError):  # such an image fails when it is read, under its own name
+            os.stat(link)  # some versions of Python resolve a link to itself without complaint
         return link.resolve()
     except (OSError, RuntimeError):
         return None

@@ -129,6 +129,16 @@ def test_sources_that_lead_nowhere(pets, tmp_path):
         load_images("torchvision:Nothing")
 
 
+@pytest.mark.parametrize(
+    "name", ["x" * 300, "x" * 300 + "/a", "x" * 300 + ".csv", "x" * 5000 + ".tsv", "a\0b", "a\0b.csv"]
+)
+def test_impossible_names_are_refused_or_fail_when_read(name):
+    with pytest.raises(DataError, match=r"no (folder or )?file"):
+        load_images(name)
+    with pytest.raises(ImageError, match=r"no such file|cannot be opened|not a possible file name"):
+        image_to_pil(load_images([name]), 0)
+
+
 def test_the_shared_photos(shared_data: Path):
     found = load_images(shared_data / "clothing" / "test")
     assert len(found) == 372
