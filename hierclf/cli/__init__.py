@@ -1,19 +1,24 @@
 """The command line, ``hierclf``; each command is imported when it is asked for, so that help appears at once.
 
-Exit codes: 0 fine, 1 it ran and the answer is no, 2 bad input (one clear message on standard error, no traceback).
+Exit codes: 0 fine, 1 it ran and the answer is no, 2 bad input (one clear message on standard error, no traceback), 130
+and 143 stopped by Ctrl-C and SIGTERM, 70 a fault of hierclf's own.
 """
 
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
+import warnings
 
 import click
 
 import hierclf
 from hierclf.errors import HierclfError
 from hierclf.registry import did_you_mean
+
+FAULT = 70  # EX_SOFTWARE of sysexits.h
 
 COMMANDS = {
     "fit": ("hierclf.cli.fit", "Learn from a folder of pictures; writes a run folder."),
@@ -46,7 +51,7 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--debug", is_flag=True, help="Show the traceback of a mistake, too.")
+@click.option("--debug", is_flag=True, help="Show the traceback of a mistake, too; may stand anywhere.")
 @click.version_option(hierclf.__version__, prog_name="hierclf")
 def commands(debug: bool) -> None:
     """Hierarchical image classification that can say "none of these".
@@ -60,18 +65,33 @@ def commands(debug: bool) -> None:
 def main() -> None:
     """Run the command line; a user's mistake ends with one message and exit code 2."""
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a narrow locale shows escapes instead of failing
+    warnings.formatwarning = lambda message, *_, **__: f"hierclf: warning: {message}\n"
+    debug = "--debug" in sys.argv
+    words = [word for word in sys.argv[1:] if word != "--debug"]
     try:
-        commands(prog_name="hierclf")
+        code = commands.main(words, prog_name="hierclf", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        code = 130
     except HierclfError as error:
-        if "--debug" in sys.argv:
+        if debug:
             raise
         click.echo(f"hierclf: {error}", err=True)
-        sys.exit(2)
+        code = 2
     except BrokenPipeError:  # the reader went away, as in `hierclf predict … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        code = 1
+    except Exception as error:
+        if debug:
+            raise
+        told = f"{type(error).__name__}: {error}".splitlines()[0]
+        click.echo(f"hierclf: {told}\nthis is a fault of hierclf; --debug shows where it happened", err=True)
+        code = FAULT
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 if __name__ == "__main__":

@@ -27,11 +27,10 @@ def evaluate(run: str, data: str, other: tuple[str, ...], out: str | None, as_js
 
     model = HierarchicalClassifier.load(saved)
     if model.model_.backbone is None:
-        from hierclf.cli.embeddings import read_embeddings
+        from hierclf.cli.embeddings import read_embeddings, read_strangers
 
         values, labels = read_embeddings(data, labelled=True)
-        strangers = read_embeddings(other[0])[0] if other else None
-        examined = examine(model, values, labels, other=strangers)
+        examined = examine(model, values, labels, other=read_strangers(other))
     else:
         known = load_images(data)
         strangers = join_sets([load_images(source) for source in other]) if other else None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 import click
 
-from hierclf.errors import ImageError
+from hierclf.errors import ConfigError, ImageError
 from hierclf.runs import model_folder
 
 
@@ -21,6 +22,10 @@ def explain(run: str, image: str, as_json: bool) -> None:
     from hierclf.classifier import HierarchicalClassifier
 
     model = HierarchicalClassifier.load(saved)
+    if model.model_.backbone is None:
+        raise ConfigError("this model reads embeddings; hierclf explain takes one picture")
+    if os.path.isdir(image):
+        raise ConfigError(f"{image} is a folder; hierclf explain takes one picture")
     reading = model.read([image])
     if reading.errors:
         raise ImageError(reading.errors[0])
@@ -54,7 +59,7 @@ def explain(run: str, image: str, as_json: bool) -> None:
         click.echo(f"{'  ' * depth}{step['node']}  {step['probability']:.3f}{stopped}")
         rest = list(step["children"].items())[1:]
         if rest:
-            click.echo(f"{'  ' * depth}  rather than {', '.join(f'{name} {p:.3f}' for name, p in rest)}")
+            click.echo(f"{'  ' * depth}  other children: {', '.join(f'{name} {p:.3f}' for name, p in rest)}")
 
 
 def _way(taxonomy: Any, leaf: str, probs_N: Any) -> list[str]:

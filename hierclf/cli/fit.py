@@ -6,8 +6,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,9 @@ import click
 import yaml
 
 import hierclf
-from hierclf.errors import ConfigError, HierclfError
+from hierclf.errors import ConfigError
+
+LONGEST_VALUE = 10_000
 
 
 @click.command()
@@ -48,30 +49,53 @@ def fit(
     none an .npz file that holds "embeddings" and "labels".
     """
     from hierclf.runs import RunFolder
+    from hierclf.settings import Settings
 
-    if resume is not None:
-        folder = RunFolder.open(resume or run or _nothing("--resume needs the run folder: --resume RUN"))
-        if folder.done:
-            raise ConfigError(f"the run {folder.path} is done; there is nothing to resume")
-        config = folder.read_json("config.json")
-        _run(folder, config, as_json=as_json)
-        return
-    if data is None:
-        raise ConfigError("which pictures? hierclf fit DATA -o RUN")
-    config = {
-        "data": data,
-        "other": list(other),
-        "taxonomy": taxonomy,
-        "settings": {"backbone": "auto"} | {k: v for k, v in given.items() if v is not None} | assignments(settings),
-    }
-    folder = RunFolder.create(run or Path("runs") / f"{Path(data).stem or 'run'}-1")
-    try:
-        folder.write_json("config.json", config)
-        _run(folder, config, as_json=as_json)
-    except HierclfError:
-        if not any(folder.path.glob("checkpoints/*")):
-            folder.remove()
-        raise
+    with _Stoppable() as stoppable:
+        if resume is not None:
+            if resume and (data is not None or run is not None):
+                raise ConfigError("--resume RUN needs nothing else; the run knows its data and settings")
+            folder = RunFolder.open(resume or run or _nothing("--resume needs the run folder: --resume RUN"))
+            if folder.done:
+                raise ConfigError(f"the run {folder.path} is done; there is nothing to resume")
+            stoppable.folder = folder
+            _run(folder, _checked(folder.read_json("config.json"), folder.path), as_json=as_json)
+            return
+        if data is None:
+            raise ConfigError("which pictures? hierclf fit DATA -o RUN")
+        chosen = {"backbone": "auto"} | {k: v for k, v in given.items() if v is not None} | assignments(settings)
+        Settings.checked(_python(chosen))  # a typo is told before anything is made
+        config = {
+            "data": _absolute(data),
+            "other": [_absolute(source) for source in other],
+            "taxonomy": taxonomy if taxonomy is None else _absolute(taxonomy),
+            "settings": chosen,
+        }
+        folder = RunFolder.create(run or Path("runs") / f"{Path(data).stem or 'run'}-1")
+        stoppable.folder = folder
+        try:
+            folder.write_json("config.json", config)
+            _run(folder, config, as_json=as_json)
+        except BaseException:
+            if not any(folder.path.glob("checkpoints/*")):
+                folder.remove()
+            raise
+
+
+def _absolute(name: str) -> str:
+    """A path that is there, so that a run can be resumed from anywhere; any other name as it is."""
+    return os.path.abspath(name) if os.path.exists(name) else name
+
+
+def _checked(config: Any, path: Path) -> dict[str, Any]:
+    if not isinstance(config, dict) or not {"data", "other", "taxonomy", "settings"} <= set(config):
+        raise ConfigError(f"{path / 'config.json'} is no config of a run; start a new one")
+    return config
+
+
+def _python(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings as the Python API takes them: the word none for no backbone is None there."""
+    return settings | ({"backbone": None} if settings.get("backbone") in ("none", "None") else {})
 
 
 def assignments(pairs: tuple[str, ...]) -> dict[str, Any]:
@@ -86,9 +110,12 @@ def assignments(pairs: tuple[str, ...]) -> dict[str, Any]:
         if not equals:
             raise ConfigError(f"--set takes KEY=VALUE, got {pair!r}")
         try:
-            values[key.strip()] = yaml.safe_load(text) if len(text) < 10_000 else text
-        except yaml.YAMLError as error:
-            raise ConfigError(f"the value of --set {key} cannot be read: {error}") from error
+            value = yaml.safe_load(text) if len(text) < LONGEST_VALUE else text
+            json.dumps(value, allow_nan=False)
+        except (yaml.YAMLError, RecursionError, ValueError, TypeError) as error:
+            told = str(error).splitlines()[0]
+            raise ConfigError(f"--set {key}: values are text, numbers, lists and mappings ({told})") from error
+        values[key.strip()] = value
     return values
 
 
@@ -99,14 +126,10 @@ def _nothing(message: str) -> str:
 def _run(folder: Any, config: dict[str, Any], *, as_json: bool) -> None:
     from hierclf.classifier import HierarchicalClassifier
     from hierclf.runs import environment
-    from hierclf.settings import Settings
     from hierclf.training.checkpoint import load_checkpoint, save_checkpoint
     from hierclf.training.fine_tune import TrainingState
 
-    settings = dict(config["settings"])
-    if settings.get("backbone") in ("none", "None"):
-        settings["backbone"] = None
-    Settings.checked(settings)  # a typo is told before anything is read
+    settings = _python(config["settings"])
     folder.write_json("environment.json", environment())
     classifier = HierarchicalClassifier(config["taxonomy"], **settings)
     images, labels, other = _sources(config, embeddings=settings["backbone"] is None)
@@ -115,8 +138,7 @@ def _run(folder: Any, config: dict[str, Any], *, as_json: bool) -> None:
         save_checkpoint(state, folder / "checkpoints")
         folder.write_rows("metrics.jsonl", state.log)
 
-    with _stoppable(folder):
-        classifier.fit(images, labels, other=other, state=load_checkpoint(folder / "checkpoints"), on_epoch=keep)
+    classifier.fit(images, labels, other=other, state=load_checkpoint(folder / "checkpoints"), on_epoch=keep)
     metrics = _write(folder, config, classifier)
     folder.finish()
     if as_json:
@@ -131,10 +153,10 @@ def _sources(config: dict[str, Any], *, embeddings: bool) -> tuple[Any, Any, Any
 
         other = [load_images(source) for source in config["other"]]
         return load_images(config["data"]), None, join_sets(other) if other else None
-    from hierclf.cli.embeddings import read_embeddings
+    from hierclf.cli.embeddings import read_embeddings, read_strangers
 
     values, labels = read_embeddings(config["data"], labelled=True)
-    return values, labels, read_embeddings(config["other"][0])[0] if config["other"] else None
+    return values, labels, read_strangers(config["other"])
 
 
 def _write(folder: Any, config: dict[str, Any], classifier: Any) -> dict[str, Any]:
@@ -176,8 +198,10 @@ def _write(folder: Any, config: dict[str, Any], classifier: Any) -> dict[str, An
 
 def _tell(folder: Any, classifier: Any, metrics: dict[str, Any]) -> None:
     model = classifier.model_
+    promise = model.gate.promise.sentence if model.gate is not None else None
     for note in classifier.notes_:
-        click.echo(f"note: {note}")
+        if note != promise:
+            click.echo(f"note: {note}")
     parts = classifier.prepared_.parts
     click.echo(
         f"{len(parts.fit)} images to learn from, {len(parts.tune)} for choices, "
@@ -187,26 +211,31 @@ def _tell(folder: Any, classifier: Any, metrics: dict[str, Any]) -> None:
         click.echo(
             f"accuracy on the {metrics['n_known']} images kept for the promise: {100 * metrics['leaf_accuracy']:.1f} %"
         )
-    if model.gate is not None:
-        click.echo(f"promise: {model.gate.promise.sentence}")
+    if promise is not None:
+        click.echo(f"promise: {promise}")
     click.echo(f"\nrun:     {folder.path}\nreport:  {folder / 'report.html'}")
     click.echo(f"next:    hierclf predict {folder.path} PICTURES…")
 
 
-@contextmanager
-def _stoppable(folder: Any) -> Iterator[None]:
+class _Stoppable:
     """Ctrl-C and SIGTERM end the run at once, with exit code 130 or 143; the last finished epoch is on disk."""
 
-    def stop(number: int, frame: object) -> None:
-        again = f"; go on with: hierclf fit --resume {folder.path}" if any(folder.path.glob("checkpoints/*")) else ""
-        click.echo(f"\nstopped{again}", err=True)
-        if not again:
-            folder.remove()
-        os._exit(128 + number)
+    def __init__(self) -> None:
+        self.folder: Any = None
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
+    def __enter__(self) -> _Stoppable:
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in getattr(self, "_before", {}).items():
             signal.signal(number, handler)
+
+    def _stop(self, number: int, frame: object) -> None:
+        resumable = self.folder is not None and any(self.folder.path.glob("checkpoints/*"))
+        again = f"; go on with: hierclf fit --resume {self.folder.path}" if resumable else ""
+        click.echo(f"\nstopped{again}", err=True)
+        if self.folder is not None and not resumable:
+            self.folder.remove()
+        os._exit(128 + number)

@@ -124,7 +124,7 @@ def _table(records: list[dict[str, Any]]) -> str:
         else:
             answer = f"{record['node']} ({record['probability']:.2f})"
             rows.append((record["image"], record["status"], answer, f"{record['p_value']:.3g}", record["reason"]))
-    rows = [tuple("".join(c if c.isprintable() else "?" for c in cell) for cell in row) for row in rows]
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    padded = ["  ".join([*(cell.ljust(w) for cell, w in zip(row, widths, strict=False)), row[4]]) for row in rows]
+    cells = [["".join(c if c.isprintable() else "?" for c in cell) for cell in row] for row in rows]
+    widths = [max(len(row[column]) for row in cells) for column in range(4)]
+    padded = ["  ".join([*(cell.ljust(w) for cell, w in zip(row, widths, strict=False)), row[4]]) for row in cells]
     return "\n".join(padded) + "\n"

@@ -5,6 +5,7 @@ Every section is optional. A section without anything to show becomes a sentence
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -80,6 +81,8 @@ class Sections:
     lead: tuple[str, ...]
     cards: tuple[Card, ...]
     promises: tuple[PromiseRow, ...]
+    promised: str
+    stops: str
     tables: tuple[tuple[str, tuple[MeasureRow, ...]], ...]
     further: tuple[MeasureRow, ...]
     baseline: bool
@@ -120,11 +123,14 @@ def sections(
         else (context.known_scores, context.other_scores, context.threshold)
     )
     alpha = report.alpha if report is not None else context.alpha
+    stops = _stops_early(confusion)
     return Sections(
         evaluated=report is not None,
         lead=_lead(metrics, taxonomy, context, evaluated=report is not None),
-        cards=_cards(metrics, alpha, _stops_early(confusion), evaluated=report is not None) if metrics else (),
+        cards=_cards(metrics, alpha, stops, tested=bool(report and report.promises)) if metrics else (),
         promises=tuple(_promise_row(promise) for promise in report.promises) if report is not None else (),
+        promised=_promised(alpha, defined(threshold)),
+        stops=percent(stops) if stops else "",
         tables=_tables(metrics, baseline),
         further=further_rows(metrics, baseline),
         baseline=baseline is not None,
@@ -175,12 +181,10 @@ def _lead(
     return tuple(sentence[0].upper() + sentence[1:] for sentence in sentences)
 
 
-def _cards(
-    metrics: Mapping[str, Any], alpha: float | None, stops: float | None, *, evaluated: bool
-) -> tuple[Card, ...]:
+def _cards(metrics: Mapping[str, Any], alpha: float | None, stops: float | None, *, tested: bool) -> tuple[Card, ...]:
     accepted, rejected = defined(metrics.get("unknown_accepted")), defined(metrics.get("known_rejected"))
     error, alpha = defined(metrics.get("known_rejected_standard_error")), defined(alpha)
-    kept = None if rejected is None or alpha is None or not evaluated else rejected <= alpha + 2 * (error or 0.0)
+    kept = None if rejected is None or alpha is None or not tested else rejected <= alpha + 2 * (error or 0.0)
     promise = "nothing was promised" if alpha is None else f"promised: at most {percent(alpha)}"
     return (
         Card(
@@ -209,6 +213,13 @@ def _cards(
             else "not measured",
         ),
     )
+
+
+def _promised(alpha: float | None, threshold: float | None) -> str:
+    """The gate's promise in words; nothing without a gate, or when it turns nobody away."""
+    if not alpha or threshold is None or not math.isfinite(threshold):
+        return ""
+    return f"At most {percent(alpha)} of known images are to be turned away."
 
 
 def _stops_early(confusion: np.ndarray) -> float | None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -195,6 +197,10 @@ def test_doctor_finds_what_is_needed():
         (("fit", "nowhere"), "nowhere"),
         (("fit",), "which pictures"),
         (("fit", "{train}", "--set", "kep=0.9"), "did you mean 'keep'"),
+        (("fit", "{train}", "--set", "gate=2020-01-01"), "text, numbers, lists and mappings"),
+        (("fit", "{train}", "--set", "gate=" + 4000 * "["), "text, numbers, lists and mappings"),
+        (("fit", "{train}", "--set", "level_weights=[.nan, 1]"), "text, numbers, lists and mappings"),
+        (("fit", "{train}", "-o", "."), "no name for a run folder"),
         (("fit", "{train}", "--set", "keep"), "KEY=VALUE"),
         (("fit", "{train}", "--keep", "1.5"), "keep"),
         (("fit", "{train}", "--backbone", "mobilnet_v2"), "did you mean 'mobilenet_v2'"),
@@ -262,3 +268,72 @@ def test_embeddings_without_a_backbone(tmp_path):
     rows = [json.loads(line) for line in invoke("predict", run, tmp_path / "new.npy").output.splitlines()]
     assert [row["status"] for row in rows] == ["other"] * 3
     assert "no array named 'labels'" in refusal("fit", tmp_path / "new.npy", "--backbone", "none", "-o", tmp_path / "x")
+
+
+def test_several_files_of_other_embeddings_all_count(tmp_path):
+    source = np.random.default_rng(0)
+    labels = np.repeat(["a", "b"], 80)
+    values = source.normal(size=(160, 6)) + 5 * (labels == "b")[:, None]
+    np.savez(tmp_path / "train.npz", embeddings=values, labels=labels)
+    for name in ("one", "two"):
+        np.save(tmp_path / f"{name}.npy", source.normal(size=(20, 6)) - 20)
+    others = ("--other", tmp_path / "one.npy", "--other", tmp_path / "two.npy")
+    words = ("fit", tmp_path / "train.npz", "--backbone", "none", *others, "-o", tmp_path / "run", "--json")
+    assert json.loads(invoke(*words).output)["metrics"]["n_other"] == 40
+    answer = invoke("evaluate", tmp_path / "run", tmp_path / "train.npz", *others, "--json")
+    assert json.loads(answer.output)["n_other"] == 40
+    (tmp_path / "torn.npz").write_bytes((tmp_path / "train.npz").read_bytes()[:200])
+    assert "no readable .npz" in refusal("predict", tmp_path / "run", tmp_path / "torn.npz")
+
+
+def test_the_report_after_training_leaves_the_verdict_to_an_evaluation(run):
+    text = (run / "report.html").read_text()
+    assert "At most 5.0\u202f% of known images are to be turned away" in text.replace("\u00a0", "\u202f") or (
+        "of known images are to be turned away" in text
+    )
+    assert "No promise was made" not in text
+    assert "; kept" not in text
+
+
+def test_a_run_can_be_resumed_from_anywhere(pictures, tmp_path, monkeypatch):
+    monkeypatch.chdir(pictures)
+    words = ("--epochs", "2", "--set", "augmentation=none")
+    assert invoke("fit", "train", "--other", "other", "-o", tmp_path / "run", *words).exit_code == 0
+    (tmp_path / "run" / "DONE").unlink()
+    monkeypatch.chdir(tmp_path)
+    assert invoke("fit", "--resume", "run").exit_code == 0
+    (tmp_path / "run" / "DONE").unlink()
+    (tmp_path / "run" / "config.json").write_text("{}")
+    assert "no config of a run" in refusal("fit", "--resume", "run")
+
+
+def test_writing_to_a_folder_is_refused_and_a_long_name_is_a_row(run, pictures, tmp_path):
+    picture = pictures / "test" / "disc" / "000.png"
+    assert "cannot be written" in refusal("predict", run, picture, "-o", tmp_path)
+    row = json.loads(invoke("predict", run, 300 * "a" + ".jpg").stdout)
+    assert row["error"]
+
+
+def test_stopping_in_the_first_seconds_leaves_nothing(pictures, tmp_path):
+    command = [sys.executable, "-m", "hierclf", "fit", str(pictures / "train"), "-o", str(tmp_path / "run")]
+    for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        while not (tmp_path / "run").exists() and process.poll() is None:
+            time.sleep(0.01)
+        process.send_signal(number)
+        assert process.wait(timeout=60) == code
+        assert not list(tmp_path.iterdir())
+
+
+def test_a_fault_of_our_own_is_one_line(monkeypatch, capsys):
+    import hierclf.cli
+
+    def broken(*_, **__):
+        raise RuntimeError("something odd\nand more")
+
+    monkeypatch.setattr(hierclf.cli.commands, "main", broken)
+    monkeypatch.setattr(sys, "argv", ["hierclf", "doctor"])
+    with pytest.raises(SystemExit) as ended:
+        hierclf.cli.main()
+    assert ended.value.code == 70
+    assert capsys.readouterr().err.splitlines()[0] == "hierclf: RuntimeError: something odd"
