@@ -75,7 +75,7 @@ def load_taxonomy(path: str | PathLike[str], *, root: str | None = None) -> Taxo
     if found.is_dir():
         return taxonomy_from_folder(found, root=root)
     if suffix in PARSERS:
-        return _from_text(read_text(found), root, found)
+        return _from_text(read_text(found, may_be_marked=True), root, found)
     if suffix not in YAML:
         raise TaxonomyError(f"{found}: expected a folder or a file that ends in {_listed([*YAML, *PARSERS])}")
     taxonomy = read_taxonomy(found)

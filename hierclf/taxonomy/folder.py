@@ -14,8 +14,9 @@ from hierclf.taxonomy.taxonomy import Edge, Taxonomy
 def taxonomy_from_folder(path: str | PathLike[str], *, root: str | None = None) -> Taxonomy:
     """Build a tree from nested folders, in the order of their names.
 
-    Files and hidden folders do not count. A folder name that stands in two places is refused, even where it could be
-    a second parent: far more often it is a ``train`` beside a ``val``. A class with two parents is written in YAML.
+    Files, hidden folders and the ``__MACOSX`` of an archive do not count. A folder name that stands in two places is
+    refused, even where it could be a second parent: far more often it is a ``train`` beside a ``val``. A class with two
+    parents is written in YAML.
 
     Args:
         path: the folder.
@@ -58,10 +59,18 @@ def taxonomy_from_folder(path: str | PathLike[str], *, root: str | None = None) 
 def _folders(folder: Path) -> list[Path]:
     try:
         with os.scandir(folder) as entries:
-            found = [Path(entry.path) for entry in entries if not entry.name.startswith(".") and entry.is_dir()]
+            shown = [entry for entry in entries if not entry.name.startswith(".") and entry.name != "__MACOSX"]
     except OSError as error:
         raise TaxonomyError(f"{folder}: cannot list this folder: {error.strerror or error}") from error
-    return sorted(found, key=lambda path: path.name)
+    return sorted((Path(entry.path) for entry in shown if _is_folder(entry)), key=lambda path: path.name)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise TaxonomyError(f"{entry.path}: this link cannot be followed ({reason}); remove it") from error
 
 
 def _check_place(folder: Path, top: Path) -> None:

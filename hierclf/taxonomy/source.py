@@ -6,6 +6,7 @@ invisible byte order mark is refused by one line, quickly.
 
 from __future__ import annotations
 
+import codecs
 import re
 import stat
 from dataclasses import dataclass, field
@@ -102,8 +103,12 @@ class Source:
         self.report("syntax", message, line=len(before) - 1, column=len(before[-1]), help=help)
 
 
-def read_text(path: str | PathLike[str]) -> str:
+def read_text(path: str | PathLike[str], *, may_be_marked: bool = False) -> str:
     """The text of a file of reasonable size.
+
+    Args:
+        path: the file.
+        may_be_marked: whether a byte order mark in UTF-8 is passed over, as spreadsheets write it before a table.
 
     Raises:
         TaxonomyError: it is missing, no plain file, larger than 16 MiB, or not UTF-8. Only the last two are faults of
@@ -122,7 +127,7 @@ def read_text(path: str | PathLike[str]) -> str:
             raise
         reason = getattr(error, "strerror", None) or str(error)
         raise TaxonomyError(f"{path}: cannot read this taxonomy: {reason}") from error
-    return decode(content, path)
+    return decode(content.removeprefix(codecs.BOM_UTF8) if may_be_marked else content, path)
 
 
 def decode(content: bytes, path: str | PathLike[str]) -> str:

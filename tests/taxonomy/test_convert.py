@@ -26,6 +26,13 @@ def test_every_form_gives_back_what_it_was_given(tmp_path, suffix):
     assert load_taxonomy(tmp_path / f"t{suffix}") == DAG
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".json", ".skos", ".tsv", ".txt"])
+def test_a_table_may_start_with_a_byte_order_mark(tmp_path, suffix):
+    save_taxonomy(DAG, tmp_path / f"t{suffix}")
+    (tmp_path / f"t{suffix}").write_bytes(b"\xef\xbb\xbf" + (tmp_path / f"t{suffix}").read_bytes())
+    assert load_taxonomy(tmp_path / f"t{suffix}") == DAG
+
+
 @pytest.mark.parametrize("file", SIZES)
 def test_published_taxonomies_load_whole(shared_data, file):
     taxonomy = load_taxonomy(shared_data / "taxonomies" / file)

@@ -10,7 +10,7 @@ def make(top, *folders):
 
 
 def test_nested_folders_mirror_the_taxonomy(tmp_path):
-    make(tmp_path, "data/animal/dog", "data/animal/cat", "data/plant", "data/.cache/x")
+    make(tmp_path, "data/animal/dog", "data/animal/cat", "data/plant", "data/.cache/x", "data/__MACOSX/animal")
     (tmp_path / "data" / "notes.txt").write_text("")
     (tmp_path / "data" / "animal" / "dog" / "1.png").write_text("")
     taxonomy = taxonomy_from_folder(tmp_path / "data")
@@ -35,6 +35,13 @@ def test_links_that_lead_in_circles_are_refused(tmp_path):
     make(tmp_path, "data/a/b")
     (tmp_path / "data" / "a" / "loop").symlink_to(tmp_path / "data")
     with pytest.raises(TaxonomyError, match="two places"):
+        taxonomy_from_folder(tmp_path / "data")
+
+
+def test_a_link_to_itself_is_named(tmp_path):
+    make(tmp_path, "data/a")
+    (tmp_path / "data" / "a" / "self").symlink_to("self")
+    with pytest.raises(TaxonomyError, match=r"a/self: this link cannot be followed"):
         taxonomy_from_folder(tmp_path / "data")
 
 
