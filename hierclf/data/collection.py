@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -51,11 +52,12 @@ def load_pictures(pictures: Sequence[Any]) -> ImageSet:
     return ImageSet(images=_Pictures(pictures), names=place_names(len(pictures)))
 
 
-def load_dataset(dataset: Dataset[Any]) -> ImageSet:
+def load_dataset(dataset: Dataset[Any], *, labelled: bool = True) -> ImageSet:
     """A map-style data set of images or of ``(image, label)`` pairs.
 
     Where labels are whole numbers and the data set has ``.classes``, its names are used. Labels come from the data
-    set's own list where it has one that agrees with its items; otherwise every item is fetched once.
+    set's own list where it has one that agrees with its items; otherwise every item is fetched once, and an item that
+    fails has the label ``""``. Where no labels are wanted, no item is fetched.
 
     Raises:
         DataError: the data set cannot be indexed or has no length, or a label is not among its classes.
@@ -70,7 +72,7 @@ def load_dataset(dataset: Dataset[Any]) -> ImageSet:
     return ImageSet(
         images=dataset,
         names=place_names(count),
-        labels=_labels(dataset, count, classes),
+        labels=_labels(dataset, count, classes) if labelled else None,
         classes=tuple(name for name in classes if name != _NO_CLASS),
     )
 
@@ -105,18 +107,24 @@ def _item(dataset: Dataset[Any], place: int) -> Any:
 
 
 def _labels(dataset: Dataset[Any], count: int, classes: tuple[str, ...]) -> tuple[str, ...] | None:
-    items = (_item(dataset, place) for place in range(count))
-    first = next((item for item in items if item is not _FAILED), _FAILED)
-    if first is _FAILED or not _is_pair(first):
+    read: list[Any] = []  # up to the first item that can be had; none is fetched twice
+    while len(read) < count and (not read or read[-1] is _FAILED):
+        read.append(_item(dataset, len(read)))
+    if not read or read[-1] is _FAILED or not _is_pair(read[-1]):
         return None
     labels = _listed_labels(dataset, count)
     if labels is not None:
         return tuple(_class_name(label, place, classes) for place, label in enumerate(labels))
-    named = []
-    for place in range(count):
-        item = _item(dataset, place)
-        named.append("" if item is _FAILED else _class_name(item[1], place, classes))
-    return tuple(named)
+    items = chain(read, (_item(dataset, place) for place in range(len(read), count)))
+    return tuple(_item_label(item, place, classes) for place, item in enumerate(items))
+
+
+def _item_label(item: Any, place: int, classes: tuple[str, ...]) -> str:
+    if item is _FAILED:
+        return ""
+    if not _is_pair(item):
+        raise DataError(f"#{place}: expected an (image, label) pair like the first item, got {type(item).__name__}")
+    return _class_name(item[1], place, classes)
 
 
 def _listed_labels(dataset: Any, count: int) -> list[Any] | None:
@@ -130,7 +138,10 @@ def _listed_labels(dataset: Any, count: int) -> list[Any] | None:
             continue
         labels = listed.tolist() if isinstance(listed, (np.ndarray, Tensor)) else list(listed)
         items = {place: _item(dataset, place) for place in (0, count // 2, count - 1)}
-        if all(item is _FAILED or label_text(item[1]) == label_text(labels[place]) for place, item in items.items()):
+        if all(
+            item is _FAILED or (_is_pair(item) and label_text(item[1]) == label_text(labels[place]))
+            for place, item in items.items()
+        ):
             return labels
     return None
 

@@ -42,6 +42,7 @@ class ImageSet:
         classes: every class that the source names, also those without an image; empty when it names none.
         refused: files that were left out for a reason, as pairs ``(name, reason)``.
         ignored: number of files left out because they are hidden or no images.
+        twins: pairs of class folders that bear one label, below one folder that was given.
 
     Raises:
         DataError: names or labels are not as many as the images.
@@ -53,6 +54,7 @@ class ImageSet:
     classes: tuple[str, ...] = ()
     refused: tuple[tuple[str, str], ...] = ()
     ignored: int = 0
+    twins: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         count = len(cast("Sequence[Any]", self.images))

@@ -34,6 +34,7 @@ def join_sets(sets: Sequence[ImageSet]) -> ImageSet:
         classes=tuple(sorted({name for one in sets for name in one.classes})),
         refused=tuple(pair for one in sets for pair in one.refused),
         ignored=sum(one.ignored for one in sets),
+        twins=tuple(pair for one in sets for pair in one.twins),
     )
 
 

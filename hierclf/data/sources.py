@@ -48,6 +48,7 @@ def load_images(
     *,
     root: str | os.PathLike[str] = "data",
     download: bool = False,
+    labelled: bool = True,
 ) -> ImageSet:
     """Images with their names and, where known, their labels.
 
@@ -56,13 +57,17 @@ def load_images(
         labels: one name or number per image, for sources that carry none or to replace those of a data set.
         root: where torchvision keeps its data sets, for ``"torchvision:NAME"``.
         download: whether torchvision may fetch a data set that is not there.
+        labelled: whether labels are wanted; without them no item of a torch ``Dataset`` is fetched ahead of its turn.
 
     Raises:
         DataError: nothing that can be read as images, a folder or table that is missing or empty, or labels that are
             not as many as the images or given for a folder, whose images come in an order of its own.
         UnknownName: no such torchvision data set.
     """
-    image_set = _load(source, root, download)
+    if isinstance(source, Dataset) and (labels is not None or not labelled):
+        image_set = load_dataset(source, labelled=False)
+    else:
+        image_set = _load(source, root, download)
     return image_set if labels is None else _with_labels(image_set, source, labels)
 
 
@@ -171,6 +176,7 @@ def _joined(parts: list[ImageSet]) -> ImageSet:
         classes=tuple(sorted({name for part in parts for name in part.classes})),
         refused=tuple(pair for part in parts for pair in part.refused),
         ignored=sum(part.ignored for part in parts),
+        twins=tuple(pair for part in parts for pair in part.twins),
     )
 
 
@@ -183,4 +189,4 @@ def _with_labels(image_set: ImageSet, source: Any, labels: Any) -> ImageSet:
     if not isinstance(given, list):  # an array of no axis holds a single value
         raise DataError(f"expected one label per image, got {labels!r}")
     texts = tuple(label_text(label) for label in given)
-    return replace(image_set, labels=texts, classes=())
+    return replace(image_set, labels=texts, classes=(), twins=())

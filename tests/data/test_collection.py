@@ -8,6 +8,7 @@ from torch.utils.data import Dataset, IterableDataset, Subset, TensorDataset
 
 from hierclf.data.collection import load_array, load_dataset, load_pictures, load_tensor
 from hierclf.data.image_set import image_to_pil
+from hierclf.data.sources import load_images
 from hierclf.errors import DataError, ImageError
 
 
@@ -149,6 +150,37 @@ def test_an_item_that_fails_costs_its_own_row(bad):
                 image_to_pil(images, place)
         else:
             assert image_to_pil(images, place).size == (4, 4)
+
+
+def test_no_item_is_fetched_for_labels_that_nobody_wants():
+    dataset = Counted()
+    assert load_images(dataset, labelled=False).labels is None
+    assert load_images(dataset, list("abcabc")).labels == tuple("abcabc")
+    assert dataset.fetched == 0
+
+
+@pytest.mark.parametrize("bad", [set(), {0, 1}])
+def test_labels_are_collected_in_one_pass(bad):
+    class Watched(Failing):
+        asked = ()
+
+        def __getitem__(self, place):
+            self.asked += (place,)
+            return super().__getitem__(place)
+
+    dataset = Watched(bad)
+    load_dataset(dataset)
+    assert dataset.asked == tuple(range(6))
+
+
+def test_an_item_without_a_label_among_pairs_is_named():
+    class Mixed(Failing):
+        def __getitem__(self, place):
+            image, label = super().__getitem__(place)
+            return image if place == 4 else (image, label)
+
+    with pytest.raises(DataError, match=r"#4: expected an .* pair like the first item, got Image"):
+        load_dataset(Mixed(set()))
 
 
 def test_when_all_items_fail_there_are_no_labels():
