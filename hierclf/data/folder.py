@@ -2,8 +2,9 @@
 
 The class of an image is the name of the folder that directly holds it, at any depth, so nested folders may mirror the
 taxonomy and an image right in ``dog/`` beside ``dog/beagle/`` is a dog of unknown breed. Images right in the top folder
-have no label. Hidden files and files that do not end like an image are left out and counted. A link is followed only
-while it stays inside the folder: whatever else is on the machine does not become training data by way of a link.
+have no label. What macOS adds to archives (``__MACOSX``), hidden files and files that do not end like an image are left
+out and counted. A link is followed only while it stays inside the folder: whatever else is on the machine does not
+become training data by way of a link.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ def load_folder(path: str | os.PathLike[str]) -> ImageSet:
     for folder in _walk(top, found):
         if folder.path != top and (folder.images or not folder.has_folders):  # a folder of nothing is a class too
             found.classes.add(folder.label)
+            if folder.images:
+                found.folders.setdefault(folder.label, []).append(folder.path)
         found.images.extend((image, folder.label) for image in folder.images)
     if not found.images:
         raise DataError(f"no image in {source_name(top)!r}{_instead(found)}; images end in .jpg, .png, .webp, …")
@@ -47,6 +50,7 @@ def load_folder(path: str | os.PathLike[str]) -> ImageSet:
         classes=tuple(sorted(found.classes)),
         refused=tuple(sorted(found.refused)),
         ignored=found.ignored,
+        twins=tuple(found.twins()),
     )
 
 
@@ -70,6 +74,13 @@ class _Found:
     classes: set[str] = field(default_factory=set)
     refused: list[tuple[str, str]] = field(default_factory=list)
     ignored: int = 0
+    folders: dict[str, list[Path]] = field(default_factory=dict)  # those that hold images, by label
+
+    def twins(self) -> Iterator[tuple[str, str]]:
+        """The first folder of a label, with each further one."""
+        for _, folders in sorted(self.folders.items()):
+            first, *others = sorted(folders)
+            yield from ((source_name(first), source_name(other)) for other in others)
 
 
 @dataclass(frozen=True)
@@ -90,7 +101,7 @@ def _walk(top: Path, found: _Found) -> Iterator[_Folder]:
         has_folders = False
         for entry in _entries(path):
             place = path / entry.name
-            if entry.name.startswith("."):
+            if entry.name.startswith(".") or entry.name == "__MACOSX":
                 found.ignored += 1
                 continue
             target = _target(place) if entry.is_symlink() else real / entry.name

@@ -125,10 +125,14 @@ def label_nodes(labels: Iterable[Any], taxonomy: Taxonomy, other: Collection[str
 
 def unmatched_message(unmatched: Collection[UnmatchedLabel]) -> str:
     """All unmatched labels in one message, a line each, and what to do about them."""
-    count = "1 label matches" if len(unmatched) == 1 else f"{len(unmatched)} labels match"
+    if all(not one.label for one in unmatched):
+        count = sum(one.images for one in unmatched)
+        have = "1 image has" if count == 1 else f"{count} images have"
+        return f"{have} no label at all: put them into class folders, give each a label, or move them away"
+    matches = "1 label matches" if len(unmatched) == 1 else f"{len(unmatched)} labels match"
     lines = "".join(f"\n  {label}" for label in unmatched)
     return (
-        f"{count} no class of the taxonomy:{lines}\nrename them in the data, map them to a class under `labels:` of "
+        f"{matches} no class of the taxonomy:{lines}\nrename them in the data, map them to a class under `labels:` of "
         "the taxonomy, or list them under `other: data:` when they are none of the classes"
     )
 

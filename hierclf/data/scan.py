@@ -55,6 +55,8 @@ class Scan:
         leaves_without_images: leaves of the taxonomy that no readable image is labelled with; empty without one.
         refused: files left out for a reason, as ``(name, reason)``.
         ignored: number of hidden files and files that are no images.
+        twins: pairs of class folders that bear one label, also where their names differ (in blanks at the end, or in
+            how a letter is composed).
     """
 
     names: tuple[str, ...]
@@ -66,6 +68,7 @@ class Scan:
     leaves_without_images: tuple[str, ...] = ()
     refused: tuple[tuple[str, str], ...] = ()
     ignored: int = 0
+    twins: tuple[tuple[str, str], ...] = ()
 
     def __len__(self) -> int:
         return len(self.names)
@@ -156,6 +159,10 @@ class Scan:
         if self.lookalikes:
             pairs = _named(" / ".join(map(repr, group)) for group in self.lookalikes)
             lines.append(f"these classes look alike, are they meant to differ? {pairs}")
+        respelt = [pair for pair in self.twins if os.path.basename(pair[0]) != os.path.basename(pair[1])]
+        if respelt:
+            pairs = _named(" / ".join(map(repr, pair)) for pair in respelt)
+            lines.append(f"these folders bear one name in two spellings and were taken as one class: {pairs}")
         for labels, words in (
             (self.empty, "classes have no readable image"),
             (self.one_image, "classes have one image only, too few to train and to calibrate"),
@@ -182,6 +189,7 @@ class Scan:
             "leaves_without_images": list(self.leaves_without_images),
             "refused": [list(pair) for pair in self.refused],
             "ignored": self.ignored,
+            "twins": [list(pair) for pair in self.twins],
             "hashes": dict(zip(self.names, self.hashes, strict=True)),
         }
 
@@ -232,6 +240,7 @@ def scan(
         leaves_without_images=leaves,
         refused=image_set.refused,
         ignored=image_set.ignored,
+        twins=image_set.twins,
     )
 
 

@@ -2,9 +2,10 @@
 
 The first column is the path and the second the label, unless a first row names the columns; further columns are left
 alone. Of two columns under names nobody foresaw (``photo,species``) the one that names images is the path. Cells stand
-between commas, or between semicolons or tabs where no comma divides the first row. Every cell is text: ``no``, ``010`` and ``0`` stay what was typed. A relative path counts from the folder of the
-CSV file. Unlike a link found in a folder, a path in a table was written down on purpose, so it may be absolute or lead
-upwards (``../images/1.jpg``); only images are ever read through it.
+between commas, or between semicolons or tabs where no comma divides the first row. Every cell is text: ``no``, ``010``
+and ``0`` stay what was typed. A relative path counts from the folder of the CSV file. Unlike a link found in a folder,
+a path in a table was written down on purpose, so it may be absolute or lead upwards (``../images/1.jpg``); only images
+are ever read through it.
 """
 
 from __future__ import annotations

@@ -26,7 +26,9 @@ def test_the_class_is_the_folder_that_holds_the_image_at_any_depth(paint, tmp_pa
 def test_a_class_in_two_places_is_one_class(paint, tmp_path):
     paint("pet/cat/1.png")
     paint("wild/cat/2.png")
-    assert load_folder(tmp_path).labels == ("cat", "cat")
+    found = load_folder(tmp_path)
+    assert found.labels == ("cat", "cat")
+    assert found.twins == ((str(tmp_path / "pet" / "cat"), str(tmp_path / "wild" / "cat")),)
 
 
 def test_images_right_in_the_top_folder_have_no_label(paint, tmp_path):
@@ -44,14 +46,14 @@ def test_names_are_as_the_folder_was_given(paint, tmp_path, monkeypatch):
 
 def test_hidden_files_and_other_files_are_counted_and_left_out(paint, tmp_path):
     paint("cat/a.png")
-    for name in (".hidden/b.png", "cat/.c.png"):
+    for name in (".hidden/b.png", "cat/.c.png", "__MACOSX/cat/a.png"):
         paint(name)
     (tmp_path / "cat" / "notes.txt").write_text("x")
     (tmp_path / "Thumbs.db").write_text("x")
     os.mkfifo(tmp_path / "cat" / "pipe.jpg")
     found = load_folder(tmp_path)
     assert len(found) == 1
-    assert found.ignored == 5
+    assert found.ignored == 6
     assert found.classes == ("cat",)
 
 

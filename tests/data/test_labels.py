@@ -92,6 +92,15 @@ def test_all_unmatched_labels_are_listed_with_counts_and_the_nearest_name():
     assert "other: data:" in lines[6]
 
 
+@pytest.mark.parametrize(
+    ("labels", "words"), [(["", "3"], "1 image has no label"), (["", ""], "2 images have no label")]
+)
+def test_no_label_is_not_taken_for_a_wrong_one(labels, words):
+    with pytest.raises(DataError, match=words) as caught:
+        label_nodes(labels, SIGNS)
+    assert "taxonomy" not in str(caught.value)
+
+
 def test_many_unmatched_labels_against_a_large_taxonomy_are_quick():
     taxonomy = Taxonomy(root="r", edges=tuple(("r", f"class_{place}") for place in range(2000)))
     unmatched = unmatched_labels((f"clas_{place}" for place in range(2000)), taxonomy)

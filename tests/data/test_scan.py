@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+import unicodedata
 
 import numpy as np
 import pytest
@@ -73,6 +74,18 @@ def test_problems_are_sentences(pets):
         "1 files were left out: ",
     ):
         assert words in text
+
+
+def test_folders_that_are_one_class_in_two_spellings_are_told(paint, tmp_path):
+    for place, form in enumerate(("NFC", "NFD")):
+        paint(f"{unicodedata.normalize(form, 'café')}/{place}.png", place)
+    paint("pet/cat/a.png", 3)
+    paint("cat/a.png", 4)
+    told = [line for line in scan_images(load_images(tmp_path)).problems() if "two spellings" in line]
+    assert len(told) == 1
+    for form in ("NFC", "NFD"):
+        assert repr(str(tmp_path / unicodedata.normalize(form, "café"))) in told[0]
+    assert "cat" not in told[0].replace(str(tmp_path), "")
 
 
 def test_a_set_without_faults_has_no_problems(paint, tmp_path):

@@ -64,7 +64,7 @@ def test_a_semicolon_in_the_name_of_a_file_divides_nothing(table, paint):
 
 
 def test_a_name_that_is_too_long_is_refused(table, tmp_path):
-    with pytest.raises(DataError, match="no file '.*xxx"):
+    with pytest.raises(DataError, match=r"no file '.*xxx"):
         load_table(tmp_path / f"{'x' * 300}.csv")
     assert load_table(table(f"photo,species\n{'x' * 300}.png,cat\n{'y' * 300},dog\n")).labels == ("cat", "dog")
 
