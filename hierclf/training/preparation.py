@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
 from hierclf.data import ImageSet, Scan, join_sets, label_nodes, load_images, require_readable, scan
+from hierclf.data.decoding import source_name
 from hierclf.errors import DataError
 from hierclf.progress import Progress, silent
 from hierclf.taxonomy import Taxonomy
@@ -23,6 +26,8 @@ from hierclf.training.parts import Parts, divide
 # n known images, m images of other, D embedding
 
 MOST_NAMED = 5
+LIKE_OTHER = ("background", "negative", "negatives", "none", "other", "others", "unknown")
+"""Names that people give to what is none of their classes."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -78,19 +83,23 @@ def prepare_images(
         progress: how to show how far the scan is.
 
     Raises:
-        DataError: no known images, no labels, labels that match no class, too many broken files, or images of other
-            that are the known images over again.
+        DataError: no known images, images without a label, labels that match no class, a class folder in two places
+            without a taxonomy, too many broken files, or images of other that are the known images over again.
     """
     given = load_images(images, labels)
     if len(given) == 0:
         raise DataError("no images to learn from: the list, array or data set is empty")
     if given.labels is None:
         raise DataError("images without labels: give a folder with one folder per class, or labels=")
-    taxonomy, notes = _taxonomy(taxonomy, given.labels)
+    if taxonomy is None:
+        check_places(given)
     found = scan(given, taxonomy, cache=cache, progress=progress)
     require_readable(found)
     readable = given.subset(found.readable)
     assert readable.labels is not None
+    if taxonomy is not None or any(readable.labels):
+        check_labelled(readable)
+    taxonomy, notes = _taxonomy(taxonomy, readable.labels, found.empty, word="folder" if given.classes else "label")
     node_n = label_nodes(readable.labels, taxonomy)
     notes.extend(found.problems())
     scans = {"data": found}
@@ -129,6 +138,52 @@ def prepare_images(
         notes=tuple(notes),
         scans=scans,
     )
+
+
+def check_places(images: ImageSet) -> None:
+    """Refuse a class folder that stands in two places: far more often it is a ``train`` beside a ``val``.
+
+    Raises:
+        DataError: two folders of one class, neither inside the other; the message names both.
+    """
+    apart = [(Path(one), Path(two)) for one, two in images.twins]
+    apart = [(one, two) for one, two in apart if one.parent != two.parent and not two.is_relative_to(one)]
+    if not apart:
+        return
+    parts = sorted(
+        {_part(*pair, side) for pair in apart for side in (0, 1)}, key=lambda path: (not _is_train(path), path)
+    )
+    one, two = map(source_name, apart[0])
+    raise DataError(
+        f"the same class in two places, {one!r} and {two!r}: both would be learnt, and nothing would be left to test "
+        f"on. If these are parts of the data, give one of them, such as {source_name(parts[0])!r}; if they are "
+        "different classes, rename one; if they are one class, put its images together or give a taxonomy"
+    )
+
+
+def check_labelled(images: ImageSet) -> None:
+    """Refuse images without a label among images that have one.
+
+    Raises:
+        DataError: some have none; the message names the first few.
+    """
+    bare = [name for name, label in zip(images.names, images.labels or (), strict=True) if not label]
+    if bare and images.kind == "paths" and images.classes:
+        lie = "1 image lies" if len(bare) == 1 else f"{len(bare)} images lie"
+        raise DataError(f"{lie} outside class folders: {_named(bare)}; put them into class folders, or move them away")
+    if bare:
+        have = "1 image has" if len(bare) == 1 else f"{len(bare)} images have"
+        raise DataError(f"{have} no label: {_named(bare)}; give each a label, or leave them out")
+
+
+def _part(one: Path, two: Path, side: int) -> Path:
+    """The folder that holds one of two folders, but not the other, as high up as can be."""
+    shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one.parts, two.parts, strict=False)))
+    return Path(*(one, two)[side].parts[: shared + 1])
+
+
+def _is_train(path: Path) -> bool:
+    return path.name.casefold().startswith("train")
 
 
 def prepare_embeddings(
@@ -201,14 +256,26 @@ def taxonomy_of_labels(labels: Iterable[str]) -> Taxonomy:
     return Taxonomy(root=root, edges=tuple((root, name) for name in names))
 
 
-def _taxonomy(given: Taxonomy | None, labels: Sequence[str]) -> tuple[Taxonomy, list[str]]:
+def _taxonomy(
+    given: Taxonomy | None, labels: Sequence[str], empty: Sequence[str] = (), *, word: str = "label"
+) -> tuple[Taxonomy, list[str]]:
+    """The taxonomy to learn, made from labels of readable images where none was given, and notes on how."""
     if given is not None:
         return given, []
     flat = taxonomy_of_labels(labels)
-    return flat, [
+    notes = [
         f"No taxonomy was given: the {len(flat.leaves)} classes stand side by side right under {flat.root!r}. Write "
         "one with `hierclf taxonomy init` to group them."
     ]
+    if empty:
+        notes.append(f"Left out of the classes, for want of an image that can be read: {_named(empty)}.")
+    notes.extend(
+        f"The {word} {name!r} was learnt as a class like any other. If its pictures are none of your classes, move it "
+        "out and give it as --other FOLDER (other= in Python)."
+        for name in flat.leaves
+        if name.casefold() in LIKE_OTHER
+    )
+    return flat, notes
 
 
 def _without_copies(count: int, new: int) -> list[str]:

@@ -114,6 +114,56 @@ def test_broken_images_are_listed_up_to_a_hundredth(tmp_path):
         prepare_images(folder, None, None, SHAPES, **DIVISION)
 
 
+def test_a_class_of_broken_images_only_is_no_class_and_told(tmp_path):
+    folder = write_folder(tmp_path)
+    (folder / "wedge").mkdir()
+    (folder / "wedge" / "half.png").write_bytes(b"\x89PNG\r\n\x1a\nbroken")
+    prepared = prepare_images(folder, None, None, None, **DIVISION)
+    assert prepared.taxonomy.leaves == tuple(sorted(GLYPHS))
+    assert "Left out of the classes, for want of an image that can be read: 'wedge'." in prepared.notes
+
+
+def test_images_outside_class_folders_are_named(tmp_path):
+    folder = write_folder(tmp_path, count=3)
+    for place in range(7):
+        Image.new("RGB", (4, 4), (place, 0, 0)).save(folder / f"stray {place}.png")
+    for taxonomy in (None, SHAPES):
+        with pytest.raises(
+            DataError, match=r"7 images lie outside class folders: .*stray 0\.png.* and 2 more; put them"
+        ):
+            prepare_images(folder, None, None, taxonomy, **DIVISION)
+    pictures, labels = glyphs(count=2)
+    with pytest.raises(DataError, match="1 image has no label: '#0'; give each a label"):
+        prepare_images(pictures, ["", *labels[1:]], None, SHAPES, **DIVISION)
+
+
+def test_parts_side_by_side_are_not_learnt_as_one(tmp_path):
+    for part in ("test", "train", "val"):
+        write_folder(tmp_path / part, count=3)
+    with pytest.raises(DataError) as caught:
+        prepare_images(tmp_path, None, None, None, **DIVISION)
+    for path in ("test/bar", "train/bar", "train"):
+        assert repr(str(tmp_path / path)) in str(caught.value)
+    assert len(prepare_images(tmp_path, None, None, SHAPES, **DIVISION).images) == 36
+    assert len(prepare_images([tmp_path / "train", tmp_path / "val"], None, None, None, **DIVISION).images) == 24
+
+
+def test_a_class_folder_inside_itself_is_one_class(tmp_path):
+    folder = write_folder(tmp_path, count=3)
+    (folder / "bar" / "bar").mkdir()
+    Image.new("RGB", (4, 4)).save(folder / "bar" / "bar" / "more.png")
+    assert len(prepare_images(folder, None, None, None, **DIVISION).images) == 13
+
+
+@pytest.mark.parametrize("name", ["other", "Unknown", "NEGATIVES"])
+def test_a_class_that_is_called_like_other_is_told(tmp_path, name):
+    folder = write_folder(tmp_path, count=3)
+    (folder / "bar").rename(folder / name)
+    prepared = prepare_images(folder, None, None, None, **DIVISION)
+    assert name in prepared.taxonomy.leaves
+    assert any(note.startswith(f"The folder {name!r} was learnt as a class like any other.") for note in prepared.notes)
+
+
 @pytest.mark.parametrize(
     ("mode", "size"), [("CMYK", (9, 9)), ("RGBA", (1, 1)), ("P", (300, 2)), ("I;16", (12, 12)), ("LA", (5, 70))]
 )
