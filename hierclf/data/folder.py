@@ -58,6 +58,10 @@ def missing(path: Path, kind: str) -> DataError:
     """The error for a path that leads nowhere, with the nearest name beside it."""
     try:
         beside = sorted(entry.name for entry in path.parent.iterdir())
+    except PermissionError:
+        return DataError(
+            f"no {kind} {source_name(path)!r} that can be seen: this user may not list {source_name(path.parent)!r}"
+        )
     except OSError:
         return DataError(f"no {kind} {source_name(path)!r}: there is no folder {source_name(path.parent)!r} either")
     return DataError(f"no {kind} {source_name(path)!r}{did_you_mean(path.name, beside)}")

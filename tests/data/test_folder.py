@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -159,6 +160,15 @@ def test_a_folder_that_cannot_be_listed_is_named(paint, tmp_path, monkeypatch):
     monkeypatch.setattr(os, "scandir", refuse)
     with pytest.raises(DataError, match=r"cat' cannot be listed \(Permission denied\)"):
         load_folder(tmp_path)
+
+
+def test_a_folder_that_nobody_may_look_into_is_not_called_missing(tmp_path, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(DataError, match=r"no folder '.*cat' that can be seen: this user may not list '.*shut'"):
+        load_folder(tmp_path / "shut" / "cat")
 
 
 def test_what_ends_like_an_image():
