@@ -19,6 +19,8 @@ from hierclf.gates import minimum_calibration_size
 
 TUNE_SHARE, SMALLEST_TUNE, LARGEST_TUNE_SHARE = 0.1, 40, 0.2
 LARGEST_CALIBRATION, LARGEST_CALIBRATION_SHARE = 2000, 0.3
+LARGEST_SHARE_FOR_ANY_GATE = 0.4
+"""So many images may go to calibration where a gate could turn nobody away otherwise."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -56,8 +58,10 @@ def divide(
     different = count if groups is None else len(np.unique(groups))
     if different < 2:
         raise DataError(f"expected at least two different known images to learn from, got {different} sample; add more")
-    needed = 2 * minimum_calibration_size(1 - keep)
-    calibration = max(calibration_share, min(needed / count, LARGEST_CALIBRATION_SHARE))
+    least = minimum_calibration_size(1 - keep)
+    calibration = max(calibration_share, min(2 * least / count, LARGEST_CALIBRATION_SHARE))
+    if least <= LARGEST_SHARE_FOR_ANY_GATE * count:
+        calibration = max(calibration, least / count)
     calibration = min(calibration, LARGEST_CALIBRATION / count)
     tune = max(TUNE_SHARE, min(SMALLEST_TUNE / count, LARGEST_TUNE_SHARE))
     fit, tuned, calibrated = stratified_split(

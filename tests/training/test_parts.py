@@ -27,6 +27,9 @@ def test_every_image_is_in_one_part(count):
         (200, (122, 40, 38)),  # 38 = twice the 19 that a promise of 95 % needs
         (1000, (750, 100, 150)),  # the usual shares
         (40_000, (34_000, 4000, 2000)),  # more to calibrate on would buy nothing
+        (60, (29, 12, 19)),  # the least that gives a gate
+        (48, (19, 10, 19)),
+        (47, (24, 9, 14)),  # a gate would take more than may be spared
         (20, (10, 4, 6)),  # as much as may be spared
     ],
 )
