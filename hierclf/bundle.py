@@ -147,7 +147,11 @@ def _write_parts(bundle: Bundle, folder: Path) -> None:
         "in_features": model.in_features,
         "operation": asdict(model.operation),
         "gate": None if model.gate is None else model.gate.settings(),
-        "checksums": {"taxonomy": taxonomy_checksum(model.taxonomy), **tensor_checksums(tensors)},
+        "checksums": {
+            "taxonomy": taxonomy_checksum(model.taxonomy),
+            "classes": _classes_checksum(bundle.facts),
+            **tensor_checksums(tensors),
+        },
         "facts": bundle.facts,
     }
     settings["checksums"]["settings"] = _settings_checksum(settings)
@@ -183,6 +187,11 @@ def _backbone_settings(backbone: Backbone | None) -> dict[str, Any] | None:
         "pretrained": backbone.pretrained,
         "preprocessing": backbone.preprocessing.to_dict(),
     }
+
+
+def _classes_checksum(facts: Mapping[str, Any]) -> str:
+    """SHA-256 of what the leaves are called in arrays, in order: the columns of probabilities are in that order."""
+    return hashlib.sha256(json.dumps(facts.get("classes")).encode()).hexdigest()
 
 
 def _settings_checksum(settings: Mapping[str, Any]) -> str:
@@ -241,6 +250,9 @@ def _read_settings(path: Path) -> dict[str, Any]:
             f"{_shown(path)} was edited: its promises were calibrated with other settings; load the model and change "
             "the settings there, or fit again"
         )
+    sealed = settings["checksums"].get("classes")  # folders of the first versions have none
+    if sealed is not None and sealed != _classes_checksum(settings["facts"]):
+        raise BundleError(f"{_shown(path)} was edited: its classes have other values or another order; fit again")
     return settings
 
 

@@ -428,14 +428,13 @@ def test_tensors_that_do_not_fit_are_refused_whatever_the_checksums_say(folder, 
         (lambda s: s["operation"].update(correct=0.999), "model.json was edited"),
         (lambda s: s["gate"].update(keep=0.5), "model.json was edited"),
         (lambda s: s.update(facts=3), "cannot be put together"),
-        (lambda s: s["facts"].pop("classes"), "says things about itself that make no sense"),
-        (lambda s: s["facts"].update(classes=[1]), "says things about itself that make no sense"),
-        (lambda s: s["facts"].update(classes={"a": "a"}), "names other classes than its taxonomy"),
-        (lambda s: s["facts"]["classes"].update(a=["a"]), "names other classes than its taxonomy"),
+        (lambda s: s["facts"]["classes"].update(a="b", b="a"), "its classes have other values or another order"),
+        (lambda s: s["facts"].update(classes=dict(reversed(s["facts"]["classes"].items()))), "or another order"),
+        (lambda s: s["facts"].pop("classes"), "its classes have other values"),
         (lambda s: s["facts"]["settings"].update(kep=1), "no setting named 'kep'"),
         (lambda s: s["facts"].update(settings=[]), "make no sense"),
     ],
-    ids=range(14),
+    ids=range(13),
 )
 def test_settings_that_make_no_sense_are_refused(folder, change, message):
     edit(folder, change)
@@ -445,6 +444,10 @@ def test_settings_that_make_no_sense_are_refused(folder, change, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        (lambda s: s["facts"].pop("classes"), "says things about itself that make no sense"),
+        (lambda s: s["facts"].update(classes=[1]), "says things about itself that make no sense"),
+        (lambda s: s["facts"].update(classes={"a": "a"}), "names other classes than its taxonomy"),
+        (lambda s: s["facts"]["classes"].update(a=["a"]), "names other classes than its taxonomy"),
         (lambda s: s.update(head="flot"), "no head named 'flot'; did you mean 'flat'"),
         (
             lambda s: s.update(head="flat"),
@@ -484,7 +487,7 @@ def test_settings_that_make_no_sense_are_refused(folder, change, message):
             "no backbone named 'os.system'",
         ),
     ],
-    ids=range(15),
+    ids=range(19),
 )
 def test_sealed_settings_that_make_no_sense_are_refused(folder, change, message):
     edit(folder, change)
