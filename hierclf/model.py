@@ -18,6 +18,7 @@ from functools import cached_property
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from hierclf.backbones import Backbone, EmbeddingCache
 from hierclf.dag import DagPlan
@@ -25,7 +26,7 @@ from hierclf.data import ImageSet
 from hierclf.decisions import Decisions, decide, rules
 from hierclf.embedding import BATCH, Embedded, embed_batches, embed_images
 from hierclf.errors import ConfigError, DataError
-from hierclf.gates import Evidence, Gate, conformal_threshold, p_values
+from hierclf.gates import Evidence, Gate, conformal_threshold
 from hierclf.heads import Head
 from hierclf.progress import Progress, silent
 from hierclf.taxonomy import Taxonomy
@@ -249,7 +250,7 @@ class Model:
         names = tuple(names) or tuple(f"#{place}" for place in range(len(embedding_BD)))
         readable = torch.ones(len(embedding_BD), dtype=torch.bool)
         readable[list(errors)] = False
-        good_BD = embedding_BD[readable].to(self.dtype)
+        good_BD = embedding_BD[readable].double()
         holes = (~good_BD.isfinite().all(1)).nonzero()
         if len(holes):
             raise DataError(f"expected finite embeddings, got NaN or infinity in {len(holes)} of {len(good_BD)} rows")
@@ -298,11 +299,28 @@ class Model:
         """The baseline's MSP score above which it turns an image away, at the same share of known images."""
         return conformal_threshold(self.baseline.calibration_scores, self.alpha) if self.alpha else float("inf")
 
-    @cached_property
-    def dtype(self) -> torch.dtype:
-        """What the head computes in: float64 on given embeddings, float32 behind a backbone."""
+    def logits(self, embedding_BD: Tensor) -> Tensor:
+        """What the head makes of embeddings, in float64 whatever it was trained in.
+
+        So a row hardly depends on its batch: what is left of the order of summation is far below anything decided here.
+        """
         assert isinstance(self.head, nn.Module)
-        return next(self.head.parameters()).dtype
+        logits_BO: Tensor = functional_call(self.head, self._exact_head, (embedding_BD.double(),))
+        return logits_BO
+
+    def flat_logits(self, embedding_BD: Tensor) -> Tensor:
+        """The same of the baseline's head, shape ``(B, L)``."""
+        assert isinstance(self.baseline.head, nn.Module)
+        logits_BL: Tensor = functional_call(self.baseline.head, self._exact_flat, (embedding_BD.double(),))
+        return logits_BL
+
+    @cached_property
+    def _exact_head(self) -> dict[str, Tensor]:
+        return _in_float64(self.head)
+
+    @cached_property
+    def _exact_flat(self) -> dict[str, Tensor]:
+        return _in_float64(self.baseline.head)
 
     def _backbone_in_place(self) -> Backbone:
         if self.backbone is None:
@@ -310,17 +328,17 @@ class Model:
         return self.backbone
 
     def _read(self, embedding_BD: Tensor) -> Reading:
-        logits_BO = self.head(embedding_BD)
-        node_log_probs_BN = self.head.node_log_probs(logits_BO).double()
+        logits_BO = self.logits(embedding_BD)
+        node_log_probs_BN = self.head.node_log_probs(logits_BO)
         node_log_probs_BN[:, 0] = 0.0  # M(root) = 1, whatever the rounding of a sum over leaves
-        flat_BL = self.baseline.head(embedding_BD).double().log_softmax(1)
+        flat_BL = self.flat_logits(embedding_BD).log_softmax(1)
         if self.gate is None:
             score_B, components = torch.zeros(len(embedding_BD), dtype=torch.float64), {}
             p_value_B = torch.ones_like(score_B)
         else:
             components = self.gate.components(Evidence(embedding_BD, self.head.leaf_scores(logits_BO)))
             score_B = self.gate.combined(components)
-            p_value_B = p_values(self.gate.calibration_scores, score_B)
+            p_value_B = self.gate.p_value_of(score_B)
         return Reading(
             names=(),
             node_log_probs_BN=node_log_probs_BN.clamp(max=0.0),
@@ -329,3 +347,8 @@ class Model:
             components=components,
             baseline_log_probs_BL=flat_BL,
         )
+
+
+def _in_float64(head: Head) -> dict[str, Tensor]:
+    assert isinstance(head, nn.Module)
+    return {name: values.detach().double() for name, values in head.named_parameters()}

@@ -51,6 +51,14 @@ def test_a_row_does_not_depend_on_its_batch(on_embeddings, size):
     assert on_embeddings.decide(turned).node.tolist() == on_embeddings.decide(whole).node[order.numpy()].tolist()
 
 
+def test_decisions_about_the_images_it_was_calibrated_on_do_not_depend_on_their_batch(on_images):
+    images = load_images(glyphs()[0])
+    whole = [row.to_record() for row in on_images.decide(Reading.joined(list(on_images.readings(images))))]
+    for size in (1, 5):
+        parts = on_images.readings(images, batch_size=size)
+        assert [row.to_record() for part in parts for row in on_images.decide(part)] == whole
+
+
 def test_readings_of_images_do_not_depend_on_their_batch(on_images):
     images = load_images(glyphs(count=10, seed=3)[0])
     whole = Reading.joined(list(on_images.readings(images)))

@@ -24,6 +24,9 @@ from hierclf.decisions.rules import Point, likeliest_leaf, rules
 
 # B images, N nodes
 
+DECIMALS = 12
+"""Of probabilities; further ones are rounding, and differ with the batch."""
+
 STATUSES = ("known", "ambiguous", "novel_child", "other")
 
 
@@ -251,7 +254,7 @@ def decide(
         if place in errors:
             rows.append(_unreadable(image, errors[place]))
             continue
-        probability = 1.0 if node == 0 else float(probs_BN[place, node])
+        probability = 1.0 if node == 0 else round(float(probs_BN[place, node]), DECIMALS)
         if away:
             status, reason = "other", f"turned away at the root: p = {p_value:.3g} ≤ {alpha:.3g}"
         elif is_leaf_N[node]:
@@ -269,7 +272,7 @@ def decide(
                 probability=probability,
                 p_value=p_value,
                 leaf=plan.nodes[leaf],
-                leaf_probability=float(probs_BN[place, leaf]),
+                leaf_probability=round(float(probs_BN[place, leaf]), DECIMALS),
                 route=routes.to(node, probs_BN[place]),
                 reason=reason,
             )

@@ -29,6 +29,9 @@ from hierclf.registry import Registry
 
 Point: TypeAlias = float | Tensor
 
+HAIR = 1e-9
+"""How far apart two values of M of one image may be through rounding."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
@@ -148,7 +151,8 @@ def operating_point(
     Split conformal on calibration images that serve nothing else: for each image, find the smallest point from which
     on the rule is right; take the ⌈(n+1)·correct⌉-th smallest of these. Exact for ``threshold``, whose answers only
     climb as θ grows. ``information`` also climbs, since a larger λ favours a larger M; its per-image point is found by
-    bisection.
+    bisection. The point found is raised by a hair, to the careful side, so that the image it was found on is answered
+    alike however its M is rounded.
 
     Args:
         name: a rule with an operating point.
@@ -183,7 +187,7 @@ def operating_point(
         right_B = correct_or_ancestor(rule.decide(node_log_probs_BN, plan, middle_B), label_B, plan)
         high_B = torch.where(right_B, middle_B, high_B)
         low_B = torch.where(right_B, low_B, middle_B)
-    return float(high_B.sort().values[rank - 1])
+    return float(high_B.sort().values[rank - 1]) * (1 + HAIR)
 
 
 def _column(point: Point) -> Tensor:

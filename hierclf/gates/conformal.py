@@ -23,6 +23,9 @@ from torch import Tensor
 
 from hierclf.errors import CalibrationError
 
+TOLERANCE = 1e-5
+"""How far apart two gate scores of one image may be through rounding."""
+
 
 def p_values(calibration_scores: Tensor, scores_B: Tensor) -> Tensor:
     """Conformal p-values: ``(1 + #{i: s_i >= s}) / (n + 1)``.
@@ -98,6 +101,28 @@ def exact(alpha: float) -> Fraction:
             "0.05 keeps 95 % of them"
         )
     return Fraction(repr(float(alpha)))
+
+
+def raised(calibration_scores: Tensor, tolerance: float = TOLERANCE) -> Tensor:
+    """Calibration scores raised by a hair, so that an image ties with itself however its score was rounded.
+
+    The same image has a slightly different score on another device, or in a batch of another size. Where it is itself
+    a calibration image, or a copy of one, it would come in before or after itself by chance. Raising what it is
+    compared with makes p-values and thresholds larger, never smaller, so the promise holds as before.
+
+    Args:
+        calibration_scores: any order, shape ``(n,)``.
+        tolerance: relative, and absolute below 1. Combined gate scores are sums of ``-log p`` with p to three digits
+            at best, so what lies within 1e-5 is alike.
+
+    Returns:
+        float64, in the same order, shape ``(n,)``.
+
+    >>> p_values(raised(torch.tensor([2.0])), torch.tensor([2.000001, 2.1]))
+    tensor([1.0000, 0.5000], dtype=torch.float64)
+    """
+    scores = calibration_scores.double()
+    return torch.where(scores.isfinite(), scores + tolerance * scores.abs().clamp(min=1.0), scores)
 
 
 def sorted_scores(calibration_scores: Tensor) -> Tensor:

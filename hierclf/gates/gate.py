@@ -26,7 +26,7 @@ from torch import Generator, Tensor
 
 from hierclf.errors import BundleError, CalibrationError, ConfigError, DataError, HierclfError
 from hierclf.gates.combination import PValueMap, combinations
-from hierclf.gates.conformal import conformal_threshold, p_values, sorted_scores
+from hierclf.gates.conformal import conformal_threshold, p_values, raised, sorted_scores
 from hierclf.gates.evidence import Evidence
 from hierclf.gates.promise import GatePromise
 from hierclf.gates.score import FittedScore, build_score, load_score
@@ -72,7 +72,7 @@ class Gate:
     @cached_property
     def threshold(self) -> float:
         """The combined score above which an image is turned away; infinity where there are too few images."""
-        return conformal_threshold(self.calibration_scores, self.alpha)
+        return conformal_threshold(raised(self.calibration_scores), self.alpha)
 
     @property
     def promise(self) -> GatePromise:
@@ -110,7 +110,11 @@ class Gate:
 
     def p_value(self, evidence: Evidence) -> Tensor:
         """Conformal p-value per image, float64, shape ``(B,)``; turn it away if and only if it is at most `alpha`."""
-        return p_values(self.calibration_scores, self.score(evidence))
+        return self.p_value_of(self.score(evidence))
+
+    def p_value_of(self, score_B: Tensor) -> Tensor:
+        """Conformal p-values of combined scores, see `p_value`; rounding tells no image from itself, see `raised`."""
+        return p_values(raised(self.calibration_scores), score_B)
 
     def recalibrated(self, calibration_scores: Tensor, keep: float | None = None) -> Gate:
         """The same scores with another calibration set or another share to keep.

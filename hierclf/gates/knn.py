@@ -16,6 +16,9 @@ from hierclf.errors import ConfigError
 from hierclf.gates.evidence import Evidence
 from hierclf.gates.score import Score, scores
 
+SPARE = 8
+"""Candidates beyond the k-th neighbour, among which float32 cannot tell."""
+
 
 @scores.register("knn")
 @dataclass(frozen=True, kw_only=True)
@@ -87,9 +90,9 @@ def even_sample(label_B: Tensor, size: int, generator: Generator) -> Tensor:
 def neighbour_distance(embedding_BD: Tensor, bank_MD: Tensor, k: int) -> Tensor:
     """Euclidean distance from each embedding to its k-th nearest in a bank, all of length 1 (or 0).
 
-    The neighbour is found by one matrix product in float32, as ``‖a - b‖² = ‖a‖² + ‖b‖² - 2 aᵀb``. Its distance is then
-    taken from the difference itself in float64, so that it stays exact where the vectors almost agree; where the k-th
-    and the next are equally far within float32, either may be taken.
+    Candidates, some more than k, are found by one matrix product in float32, as ``‖a - b‖² = ‖a‖² + ‖b‖² - 2 aᵀb``.
+    Their distances are then taken from the differences themselves in float64, so that they stay exact where the vectors
+    almost agree, and which of several near neighbours is the k-th does not hang on the noise of the product.
 
     Args:
         embedding_BD: float32, shape ``(B, D)``.
@@ -101,6 +104,8 @@ def neighbour_distance(embedding_BD: Tensor, bank_MD: Tensor, k: int) -> Tensor:
     """
     half_M = bank_MD.square().sum(1) / 2
     closeness_BM = torch.addmm(-half_M, embedding_BD, bank_MD.T)
-    neighbour_B = closeness_BM.topk(min(k, len(bank_MD)), dim=1).indices[:, -1]
-    distance_B: Tensor = (embedding_BD.double() - bank_MD[neighbour_B].double()).norm(dim=1)
+    near_BK = closeness_BM.topk(min(k + SPARE, len(bank_MD)), dim=1).indices
+    exact_BD = embedding_BD.double()
+    distances = [(exact_BD - bank_MD[near_B].double()).norm(dim=1) for near_B in near_BK.unbind(1)]
+    distance_B: Tensor = torch.stack(distances, dim=1).kthvalue(min(k, len(bank_MD)), dim=1).values
     return distance_B

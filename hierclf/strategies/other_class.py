@@ -71,7 +71,8 @@ def _narrowed(trained: HierarchicalClassifier, taxonomy: Taxonomy, name: str, ke
     known_n = prepared.label_n != wide.taxonomy.index(name)
 
     def evidence(places: np.ndarray) -> Evidence:
-        embedding_BD = trained.fitted_.embedding_nD[torch.from_numpy(places[known_n[places]])].to(wide.dtype)
+        rows = torch.from_numpy(places[known_n[places]])
+        embedding_BD = trained.fitted_.embedding_nD[rows].to(head.linear.weight.dtype)
         return Evidence(embedding_BD, head(embedding_BD))
 
     tune, calibration = evidence(prepared.parts.tune), evidence(prepared.parts.calibration)

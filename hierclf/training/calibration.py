@@ -8,11 +8,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from hierclf.decisions import operating_point, rules
 from hierclf.gates import Evidence, Gate, default_scores, fit_gate, msp_score
-from hierclf.heads import Head
 from hierclf.model import Model, Operation
 from hierclf.settings import Settings
 from hierclf.training.choices import gate_scores
@@ -56,7 +55,7 @@ def calibrate_model(
             f"{len(calibration)} calibration images are too few to promise {100 * settings.correct:.6g} % correct "
             f"answers; the rule {settings.rule!r} works at {operation.point:g} without a promise."
         )
-    scores = _msp(model.baseline.head, embedding_nD[calibration]).sort().values
+    scores = _msp(model, embedding_nD[calibration]).sort().values
     baseline = replace(model.baseline, calibration_scores=scores)
     return replace(model, gate=gate, operation=operation, baseline=baseline), tuple(notes)
 
@@ -100,7 +99,7 @@ def _usual_scores(model: Model, *, other: bool) -> tuple[str, ...]:
 
 def _evidence(model: Model, embedding_BD: Tensor, label_B: Tensor) -> Evidence:
     with torch.no_grad():
-        logits_BL = model.head.leaf_scores(model.head(embedding_BD.to(model.dtype)))
+        logits_BL = model.head.leaf_scores(model.logits(embedding_BD))
     return Evidence(embedding_BD, logits_BL, label_B)
 
 
@@ -119,7 +118,6 @@ def _operation(model: Model, embedding_BD: Tensor, label_B: Tensor, settings: Se
     return Operation(rule=settings.rule, point=point, correct=settings.correct, calibrated_on=len(label_B))
 
 
-def _msp(head: Head, embedding_BD: Tensor) -> Tensor:
-    assert isinstance(head, nn.Module)
+def _msp(model: Model, embedding_BD: Tensor) -> Tensor:
     with torch.no_grad():
-        return msp_score(head(embedding_BD.to(next(head.parameters()).dtype)).double())
+        return msp_score(model.flat_logits(embedding_BD))

@@ -29,7 +29,9 @@ def test_rows_do_not_depend_on_the_batch(backbone, images, batch_size):
     with torch.no_grad():
         expected = torch.cat([backbone.eval().features(image[None]) for image in images])
     shuffled = loader(images, batch_size, shuffle=True)
-    assert_close(embed(backbone, shuffled, 7), expected, atol=1e-5, rtol=1e-5)
+    rows = embed(backbone, shuffled, 7)
+    assert_close(rows, expected, atol=1e-5, rtol=1e-5)
+    assert torch.equal(rows, embed(backbone, loader(images, 7), 7))
 
 
 def test_rows_that_no_batch_names_are_nan(backbone, images):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hierclf.errors import CalibrationError
 from hierclf.gates import conformal_threshold, minimum_calibration_size, p_values
-from hierclf.gates.conformal import largest_turned_away
+from hierclf.gates.conformal import largest_turned_away, raised
 
 few_values = st.lists(st.integers(-3, 3).map(float), max_size=45)
 shares = st.integers(1, 99).map(lambda percent: float(Decimal(percent) / 100))
@@ -89,6 +89,13 @@ def test_infinite_scores_have_their_rank():
     assert p_values(vector([0.0, float("inf")]), vector([float("inf"), 1.0, -float("inf")])).tolist() == pytest.approx(
         [2 / 3, 2 / 3, 1]
     )
+
+
+def test_raised_scores_keep_their_order_and_their_infinities():
+    scores = vector([-float("inf"), -1e9, -2.0, 0.0, 0.5, 2.0, 1e9, float("inf")])
+    found = raised(scores, 1e-3)
+    assert found.tolist() == pytest.approx([-float("inf"), -999e6, -1.998, 1e-3, 0.501, 2.002, 1001e6, float("inf")])
+    assert torch.equal(found, found.sort().values)
 
 
 @pytest.mark.parametrize("alpha", [0.0, 1.0, -0.1, 1.5, float("nan")])

@@ -46,6 +46,14 @@ def test_a_known_image_is_at_distance_zero_of_itself_and_near_copies_are_told_ap
     assert (fitted(Evidence(nudged, known.logits_BC)) > 1e-6).all()
 
 
+def test_the_second_of_very_near_neighbours_is_the_second(generator):
+    """Their products with the embedding agree in float32, so the product alone picks any of them."""
+    apart = torch.tensor([5e-5, 1e-5, 4e-5, 2e-5, 3e-5])
+    bank = torch.cat([torch.ones(5, 1), apart[:, None]], dim=1)
+    fitted = build_score("knn", k=2).fit(Evidence(bank, torch.zeros(5, 2)), generator)
+    assert fitted(Evidence(torch.tensor([[1.0, 0.0]]), torch.zeros(1, 2))).item() == pytest.approx(2e-5, rel=1e-3)
+
+
 def test_a_blank_embedding_is_defined(generator):
     known, _ = both(generator)
     blank = Evidence(torch.zeros(1, 9), torch.zeros(1, 2))
