@@ -68,7 +68,8 @@ def _records(model: Any, names: list[str], rule: str | None) -> Iterator[dict[st
         for name in names:
             yield from model.predict(read_embeddings(name)[0], rule=rule).to_records()
         return
-    images = join_sets([load_images(name if os.path.exists(name) else [name]) for name in names])
+    sources = (name if os.path.exists(name) else [name] for name in names)
+    images = join_sets([load_images(source, labelled=False) for source in sources])
     for start in range(0, len(images), PICTURES_AT_ONCE):
         part = images.subset(np.arange(start, min(start + PICTURES_AT_ONCE, len(images))))
         yield from model.predict(part, rule=rule).to_records()
