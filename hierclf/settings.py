@@ -33,7 +33,8 @@ def _path(value: object) -> object:
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Rate = Annotated[float, Field(gt=0, le=10)]
+"""Beyond it no training ends well, and far beyond it numbers overflow."""
 Factors = Annotated[dict[str, Weight], BeforeValidator(_named)]
 
 

@@ -32,7 +32,7 @@ def check_choices(settings: Settings) -> None:
 
     Raises:
         UnknownName: no such backbone, head, rule, score, combination, augmentation or embedding loss.
-        ConfigError: no such device or way to weigh classes or levels, or an operating point for a rule without one.
+        ConfigError: no such device or way to weigh classes or levels, or an operating point out of range.
     """
     _check_backbone(settings.backbone)
     heads[settings.head]
@@ -45,9 +45,7 @@ def check_choices(settings: Settings) -> None:
     for choice in gate_scores(settings.gate) or ():
         name, options = (choice, {}) if isinstance(choice, str) else choice
         _build(name, options)
-    if settings.point is not None and rules[settings.rule].careful is None:
-        raise ConfigError(f"the rule {settings.rule!r} has no operating point; leave point out, or take 'threshold'")
-    rules[settings.rule]
+    _check_point(settings)
     chosen = settings.class_weights
     if isinstance(chosen, str) and chosen not in CLASS_WEIGHTS:
         raise ConfigError(
@@ -155,6 +153,19 @@ def _check_backbone(backbone: object) -> None:
         build_backbone(backbone)  # type: ignore[arg-type]  # says what is wrong with it
 
 
+def _check_point(settings: Settings) -> None:
+    rule = rules[settings.rule]
+    if settings.point is None:
+        return
+    if rule.careful is None:
+        raise ConfigError(f"the rule {settings.rule!r} has no operating point; leave point out, or take 'threshold'")
+    if not rule.careless <= settings.point <= rule.careful:
+        raise ConfigError(
+            f"the operating point of the rule {settings.rule!r} lies between {rule.careless:g} and {rule.careful:g}, "
+            f"got point={settings.point:g}"
+        )
+
+
 def _score(choice: object) -> ScoreChoice:
     if isinstance(choice, str):
         return choice
@@ -186,4 +197,7 @@ def _build(name: str, options: Mapping[str, Any]) -> None:
 def _number(value: object) -> float:
     if isinstance(value, bool) or not hasattr(value, "__float__"):
         raise ConfigError(f"level_weights are numbers, got {value!r}")
-    return float(value)
+    number = float(value)
+    if not 0 <= number < float("inf"):
+        raise ConfigError(f"level_weights are finite numbers of at least 0, got {value!r}")
+    return number

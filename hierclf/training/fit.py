@@ -6,7 +6,7 @@ and calibrate what they have become. Either way calibration comes last, see `hie
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from hierclf.backbones import Backbone, EmbeddingCache
 from hierclf.dag import DagPlan, compile_plan
+from hierclf.errors import ConfigError
 from hierclf.heads import Head, heads
 from hierclf.losses import label_weights
 from hierclf.model import Baseline, Model, Operation
@@ -82,6 +83,7 @@ def fit_model(
     weight_NK = label_weights(
         plan, level_weights(settings, prepared.taxonomy), node_weights(settings, prepared.taxonomy)
     )
+    _check_weights(prepared, settings, weight_NK)
     if backbone is None:
         features = given_features(prepared)
     elif backbone.pretrained if settings.freeze is None else settings.freeze:
@@ -109,6 +111,25 @@ def fit_model(
         notes=(*features.notes, *notes),
         calibration_notes=notes,
     )
+
+
+def _check_weights(prepared: Prepared, settings: Settings, weight_NK: Tensor) -> None:
+    """Refuse weights of levels, nodes and classes under which no image counts.
+
+    Raises:
+        ConfigError: all of them are 0.
+    """
+    label_B = prepared.label_n[prepared.parts.fit]
+    counts_B = weight_NK.sum(1).cpu().numpy()[label_B] > 0
+    if isinstance(settings.class_weights, Mapping):
+        chance = np.random.default_rng(settings.seed)
+        weight_B = image_weights(label_B, settings.class_weights, prepared.taxonomy, chance).weight_m
+        counts_B &= np.asarray(weight_B) > 0
+    if not counts_B.any():
+        raise ConfigError(
+            "all weights are 0, so there is nothing to learn from: raise one of level_weights (the first belongs to "
+            "the gate), node_weights or class_weights"
+        )
 
 
 def _heads(

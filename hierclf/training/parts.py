@@ -14,9 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from hierclf.data import stratified_split
-from hierclf.errors import DataError
+from hierclf.errors import ConfigError, DataError
 from hierclf.gates import minimum_calibration_size
 
+SMALLEST_FIT_SHARE = 0.2
 TUNE_SHARE, SMALLEST_TUNE, LARGEST_TUNE_SHARE = 0.1, 40, 0.2
 LARGEST_CALIBRATION, LARGEST_CALIBRATION_SHARE = 2000, 0.3
 LARGEST_SHARE_FOR_ANY_GATE = 0.4
@@ -49,6 +50,7 @@ def divide(
 
     Raises:
         DataError: fewer than two images that differ.
+        ConfigError: a share to calibrate on that leaves too few images to learn from.
 
     >>> parts = divide(np.repeat([1, 2], 100), keep=0.95, calibration_share=0.15, seed=0)
     >>> len(parts.fit), len(parts.tune), len(parts.calibration)
@@ -58,12 +60,18 @@ def divide(
     different = count if groups is None else len(np.unique(groups))
     if different < 2:
         raise DataError(f"expected at least two different known images to learn from, got {different} sample; add more")
+    tune = max(TUNE_SHARE, min(SMALLEST_TUNE / count, LARGEST_TUNE_SHARE))
+    most = 1 - tune - SMALLEST_FIT_SHARE
+    if calibration_share > most + 1e-9:
+        raise ConfigError(
+            f"calibration_share={calibration_share:g} leaves less than {100 * SMALLEST_FIT_SHARE:g} % of the {count} "
+            f"known images to learn from; take at most {most:.2g}"
+        )
     least = minimum_calibration_size(1 - keep)
     calibration = max(calibration_share, min(2 * least / count, LARGEST_CALIBRATION_SHARE))
     if least <= LARGEST_SHARE_FOR_ANY_GATE * count:
         calibration = max(calibration, least / count)
     calibration = min(calibration, LARGEST_CALIBRATION / count)
-    tune = max(TUNE_SHARE, min(SMALLEST_TUNE / count, LARGEST_TUNE_SHARE))
     fit, tuned, calibrated = stratified_split(
         label_n,
         (1 - tune - calibration, tune, calibration),

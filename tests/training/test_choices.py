@@ -33,8 +33,12 @@ from tests.conftest import TWO_LEVEL
         ({"level_weights": []}, "level_weights is a rule, a list of numbers"),
         ({"level_weights": 3}, "level_weights is a rule, a list of numbers"),
         ({"level_weights": ["much", 1]}, "level_weights are numbers, got 'much'"),
+        ({"level_weights": [float("nan"), 1]}, "level_weights are finite numbers of at least 0, got nan"),
+        ({"level_weights": {"decay": -1}}, "level_weights are finite numbers of at least 0, got -1"),
         ({"device": "cpuu"}, "no device named 'cpuu'; did you mean 'cpu'?"),
         ({"rule": "leaf", "point": 0.5}, "the rule 'leaf' has no operating point; leave point out"),
+        ({"point": 1.5}, "the operating point of the rule 'threshold' lies between 0 and 1, got point=1.5"),
+        ({"rule": "information", "point": -1}, "'information' lies between 0 and 1e+06, got point=-1"),
     ],
     ids=str,
 )

@@ -36,7 +36,7 @@ def test_given_embeddings(letters, name, kind):
     assert isinstance(model.head, kind)
     assert isinstance(model.baseline.head, FlatHead)
     assert (model.head is model.baseline.head) == (name == "flat")
-    assert model.dtype == torch.float64
+    assert next(model.head.parameters()).dtype == torch.float64
     assert model.backbone is None
     assert torch.equal(fitted.embedding_nD, letters.images)
     assert torch.equal(fitted.other_mD, letters.other)
@@ -54,7 +54,7 @@ def test_a_trained_backbone(shapes):
     fitted = fit_images(shapes)
     model = fitted.model
     assert [entry["epoch"] for entry in fitted.log] == [1, 2]
-    assert model.dtype == torch.float32
+    assert next(model.head.parameters()).dtype == torch.float32
     assert model.backbone.frozen
     assert not model.backbone.training
     embedded = model.embed(shapes.images)
@@ -100,6 +100,21 @@ def test_names_are_checked_first(letters):
         fit_model(letters, None, Settings(head="flet"))
     with pytest.raises(ConfigError, match="unknown class 'vovel' in node_weights; did you mean 'vowel'"):
         fit_model(letters, None, Settings(node_weights={"vovel": 1.0}))
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        {"level_weights": [0]},
+        {"level_weights": [1, 0]},  # the first is the gate's
+        {"class_weights": {"vowel": 0, "consonant": 0}},
+        {"class_weights": dict.fromkeys("aebc", 0)},
+    ],
+    ids=str,
+)
+def test_weights_that_leave_nothing_to_learn_from_are_refused(letters, weights):
+    with pytest.raises(ConfigError, match="all weights are 0, so there is nothing to learn from"):
+        fit_model(letters, None, Settings(**weights))
 
 
 def test_the_plan_is_that_of_the_taxonomy(letters):

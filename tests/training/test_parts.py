@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hierclf.errors import DataError
+from hierclf.errors import ConfigError, DataError
 from hierclf.training import divide
 
 
@@ -42,6 +42,12 @@ def test_a_stricter_promise_takes_more_images():
     label_n = np.zeros(1000, dtype=int)
     assert len(parts_of(label_n, keep=0.99).calibration) == 198
     assert len(parts_of(label_n, calibration_share=0.4).calibration) == 400
+
+
+def test_a_share_that_leaves_too_little_to_learn_from_is_refused():
+    with pytest.raises(ConfigError, match=r"calibration_share=0.75 leaves less than 20 % of the 1000 .* at most 0.7$"):
+        parts_of(np.zeros(1000, dtype=int), calibration_share=0.75)
+    assert len(parts_of(np.zeros(1000, dtype=int), calibration_share=0.7).fit) == 200
 
 
 def test_classes_are_shared_out_in_proportion():
