@@ -23,6 +23,7 @@ def class_values(taxonomy: Taxonomy, labels: Iterable[Any] = ()) -> dict[str, An
         taxonomy: what may be recognised.
         labels: values that were given as labels. A leaf takes the value that means it: the one that is its name, or the
             first that was given; a leaf that nobody named takes its name, as a number if the others are numbers.
+            What is neither text nor a number (bytes, dates) is taken as text.
 
     >>> from hierclf.taxonomy import Taxonomy
     >>> digits = Taxonomy.from_edges({"digit": ["0", "1", "10"]})
@@ -36,7 +37,7 @@ def class_values(taxonomy: Taxonomy, labels: Iterable[Any] = ()) -> dict[str, An
         text = label_text(value)
         node = taxonomy.node_of_label(text)
         if node is not None and (node not in given or text == node):
-            given[node] = value.item() if isinstance(value, np.generic) else value
+            given[node] = _plain(value, text)
     whole = bool(given) and all(isinstance(value, int) and not isinstance(value, bool) for value in given.values())
     values = {leaf: given.get(leaf, _number(leaf) if whole else leaf) for leaf in taxonomy.leaves}
     try:
@@ -49,6 +50,12 @@ def class_array(values: Mapping[str, Any]) -> npt.NDArray[Any]:
     """The values as an array, in order: of numbers or of text, of objects when they are mixed."""
     kinds = {type(value) for value in values.values()}
     return np.array(list(values.values()), dtype=object if len(kinds) > 1 else None)
+
+
+def _plain(value: Any, text: str) -> Any:
+    """A value that JSON can hold and give back."""
+    plain = value.item() if isinstance(value, np.generic) else value
+    return plain if isinstance(plain, (str, bool, int, float)) else text
 
 
 def _number(leaf: str) -> int | str:

@@ -544,6 +544,16 @@ def test_a_hostile_taxonomy_is_refused(folder):
     refused(folder, "cannot be put together: .*taxonomy.yaml:1:")
 
 
+@pytest.mark.parametrize("kind", ["S1", object])
+def test_labels_of_bytes_are_text_there_and_back(tmp_path, kind):
+    values, labels = clouds()
+    told = np.array([label.encode() for label in labels], dtype=kind)
+    fitted = HierarchicalClassifier(LETTERS).fit(values, told)
+    fitted.save(tmp_path / "model")
+    again = HierarchicalClassifier.load(tmp_path / "model")
+    assert fitted.classes_.tolist() == again.classes_.tolist() == ["a", "b", "c", "e"]
+
+
 def test_comments_and_side_tables_of_the_taxonomy_may_be_edited(folder):
     text = (folder / "taxonomy.yaml").read_text()
     (folder / "taxonomy.yaml").write_text(f"{text}\n# a comment\nlabels:\n  a: [alpha]\n")

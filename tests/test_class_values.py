@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import date
+
 import numpy as np
 import pytest
 
@@ -19,9 +21,11 @@ NAMED = Taxonomy(root="sign", edges=(("sign", "o"), ("sign", "no")), labels=(("l
         (DIGITS, ["9", "low"], {"0": "0", "1": "1", "10": "10", "9": "9"}),
         (NAMED, ["O", "letter_o"], {"o": "O", "no": "no"}),
         (NAMED, ["O", "letter_o", "o"], {"no": "no", "o": "o"}),
+        (DIGITS, [b"9", np.bytes_(b"0")], {"0": "0", "1": "1", "10": "10", "9": "9"}),
+        (DIGITS, [date(2020, 1, 1)], {"0": "0", "1": "1", "10": "10", "9": "9"}),
         (NAMED, ["elsewhere", None], {"no": "no", "o": "o"}),
     ],
-    ids=range(7),
+    ids=range(9),
 )
 def test_values_by_leaf_in_order(taxonomy, labels, values):
     came = class_values(taxonomy, labels)

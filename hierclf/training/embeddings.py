@@ -66,12 +66,14 @@ def target_column(labels: Any, count: int) -> np.ndarray:
         count: number of embeddings.
 
     Raises:
-        DataError: no labels, another shape or number of them, or numbers that are no classes (0.5, NaN).
+        DataError: no labels, another shape or number of them, or values that are no classes (0.5, NaN, dates).
     """
     if labels is None:
         raise DataError("embeddings need labels; requires y to be passed, but the target y is None")
     try:
         column: np.ndarray = np.asarray(column_or_1d(labels, warn=True))
+        if column.dtype.kind in "mM":
+            raise ValueError(f"{column.dtype} are dates or times; give them as text, labels.astype(str)")
         if column.dtype.kind in "fc":
             if not np.isfinite(column).all():
                 raise ValueError("Input y contains infinity or NaN, which is no class")

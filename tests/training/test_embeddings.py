@@ -112,6 +112,7 @@ def test_a_column_vector_is_taken_with_a_warning():
         ([0.5, 1.25], "expected one label per embedding .*continuous"),
         ([0.0, float("nan")], "which is no class"),
         ({"a": 1}, "expected one label per embedding"),
+        (np.array(["2024-01-01", "2024-01-02"], dtype="datetime64[D]"), "are dates or times; give them as text"),
     ],
     ids=repr,
 )
