@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,9 +11,9 @@ import numpy as np
 import torch
 
 from hierclf.classifier import HierarchicalClassifier, NotFitted
-from hierclf.data import ImageSet, join_sets, label_nodes, load_images
+from hierclf.data import ImageSet, content_hash, join_sets, label_nodes, load_images
 from hierclf.decisions import Decisions
-from hierclf.errors import DataError
+from hierclf.errors import DataError, ImageError
 from hierclf.evaluation import Promise, Report, evaluate_reading, flat_baseline, hold_against
 from hierclf.model import Operation, Reading
 from hierclf.training import embedding_matrix, target_column, target_texts
@@ -68,6 +69,10 @@ def examine(
         raise NotFitted("this HierarchicalClassifier is not fitted yet; call fit, or load a saved model")
     if model.model_.backbone is None:
         values, label_n = _embeddings(model, images, labels, other)
+        if other is not None:
+            added = len(embedding_matrix(other, width=values.shape[1]))
+            rows = [row.tobytes() for row in values.numpy()]
+            notes = (*notes, *_copies(rows[:-added], rows[-added:] if added else []))
         return judge(model, model.read(values), label_n, notes=notes)
     known = load_images(images, labels)
     if known.labels is None:
@@ -77,6 +82,7 @@ def examine(
     if other is not None:
         strangers = load_images(other)
         together = join_sets([known, strangers])
+        notes = (*notes, *_copies(_contents(known), _contents(strangers)))
         label_n = np.concatenate([label_n, np.full(len(strangers), -1)])
     return judge(model, model.read(together), label_n, images=together, notes=notes)
 
@@ -92,6 +98,25 @@ def _embeddings(
         return values_nD, label_n
     other_mD = embedding_matrix(other, width=width)
     return torch.cat([values_nD, other_mD]), np.concatenate([label_n, np.full(len(other_mD), -1)])
+
+
+def _contents(image_set: ImageSet) -> list[str]:
+    """What tells one image from another, of those that can be read; nothing of a torch data set, which may be slow."""
+    contents: list[str] = []
+    if image_set.kind != "dataset":
+        for place in range(len(image_set)):
+            with suppress(ImageError):
+                contents.append(content_hash(image_set, place))
+    return contents
+
+
+def _copies(known: Sequence[str | bytes], other: Sequence[str | bytes]) -> tuple[str, ...]:
+    """A note on images that are examined both as known and as other: one of the two answers is counted as wrong."""
+    count = sum(map(set(known).__contains__, other))
+    if not count:
+        return ()
+    told = "1 image of other is a copy" if count == 1 else f"{count} images of other are copies"
+    return (f"{told} of known ones; whatever is decided about such an image, it counts as wrong once.",)
 
 
 def judge(

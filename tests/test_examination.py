@@ -77,6 +77,19 @@ def test_images_in_folders_with_other(on_images, tmp_path):
     assert (examined.label_n == -1).sum() == 8
 
 
+def test_images_that_are_known_and_other_at_once_are_noted(model, on_images, tmp_path):
+    values, labels = clouds(seed=1)
+    again = np.concatenate([values[:3], clouds("xyz", 2, seed=2)[0]])
+    told = evaluate(model, values, labels, other=again).notes
+    assert any(note.startswith("3 images of other are copies of known ones;") for note in told)
+    known = write_folder(tmp_path / "known", count=2, seed=3)
+    assert any(
+        note.startswith("8 images of other are copies") for note in evaluate(on_images, known, other=known).notes
+    )
+    for other in (clouds("xyz", 2, seed=2)[0], None):
+        assert not any("cop" in note for note in evaluate(model, values, labels, other=other).notes)
+
+
 def test_labels_beside_images_and_labels_that_are_other(on_images):
     taxonomy = Taxonomy(root="shape", edges=SHAPES.edges, other=STRANGE, labels=(("line", "bar"),))
     fitted = HierarchicalClassifier.from_model(on_images.model_)
