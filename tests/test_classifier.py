@@ -596,14 +596,14 @@ class Corners(nn.Module):
         self.preprocessing = Preprocessing(height=12, width=12, mode="L", mean=(0.5,), std=(0.5,))
 
     def forward(self, images):
-        Corners.seen += len(images)
+        Corners.seen += len(images.unique(dim=0))  # a slice is filled up with copies
         return nn.functional.adaptive_avg_pool2d(images, 6).flatten(1) * self.weight
 
 
 def seen_by(act):
     before = Corners.seen
     act()
-    return Corners.seen - before - 2  # the dry run that finds the width
+    return Corners.seen - before - 1  # the dry run that finds the width
 
 
 def test_a_second_fit_with_another_taxonomy_computes_no_embedding(tmp_path):
