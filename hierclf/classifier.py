@@ -433,7 +433,7 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
     def _images(self, images: Any) -> ImageSet:
         if self._fitted_model().backbone is None:
             raise DataError("this model was fitted on embeddings (backbone=None); it cannot read images")
-        return load_images(images)
+        return load_images(images, labelled=False)
 
     def _readings(self, images: Any) -> Iterator[Reading]:
         """Readings of a few images at a time, so that memory does not grow with their number."""
