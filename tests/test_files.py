@@ -15,9 +15,14 @@ def write(path, text):
 
 def test_a_file_is_whole_or_as_it_was(tmp_path):
     write(tmp_path / "a", "one")
-    with pytest.raises(ZeroDivisionError), whole_file(tmp_path / "a") as file:
-        file.write("half")
-        _ = 1 / 0
+
+    def torn():
+        with whole_file(tmp_path / "a") as file:
+            file.write("half")
+            raise RuntimeError("the power went")
+
+    with pytest.raises(RuntimeError, match="the power went"):
+        torn()
     assert (tmp_path / "a").read_text() == "one"
     assert os.listdir(tmp_path) == ["a"]
 
