@@ -1,10 +1,9 @@
 """Fit a head on embeddings that are there already: a convex problem, solved by L-BFGS.
 
 The embeddings are centred and brought to unit mean variance first, so that one penalty means the same for every
-backbone. All directions share one scale: giving each its own would lift the noise of those that hardly vary (on photos
-of clothes that costs two points of accuracy). The result is folded back into the head, which stays a plain linear
-layer. The strength of the penalty is chosen on embeddings that were held out, from the strongest on, each fit starting
-where the last one ended.
+backbone. All directions share one scale: giving each its own would lift the noise of those that hardly vary. The result
+is folded back into the head, which stays a plain linear layer. The strength of the penalty is chosen on embeddings that
+were held out, from the strongest on, each fit starting where the last one ended.
 """
 
 from __future__ import annotations
