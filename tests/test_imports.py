@@ -19,6 +19,7 @@ LAYERS = (
     "registry progress files",
     "taxonomy",
     "dag",
+    "promises",
     "data backbones heads gates losses metrics decisions settings",
     "embedding",
     "model",

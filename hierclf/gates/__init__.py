@@ -1,7 +1,6 @@
 """Gates: is this image any of ours, with a promise about how many known images are turned away."""
 
 from hierclf.gates.combination import PValueMap, combinations
-from hierclf.gates.conformal import conformal_threshold, minimum_calibration_size, p_values
 from hierclf.gates.energy import energy_score
 from hierclf.gates.evidence import Evidence
 from hierclf.gates.fdbd import BoundaryDistance
@@ -17,6 +16,7 @@ from hierclf.gates.outlier import OutlierHead
 from hierclf.gates.promise import GatePromise
 from hierclf.gates.score import FittedScore, Score, build_score, load_score, logit_score, scores
 from hierclf.gates.vim import VirtualLogit
+from hierclf.promises.conformal import conformal_threshold, minimum_calibration_size, p_values
 
 __all__ = [
     "BoundaryDistance",

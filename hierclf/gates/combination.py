@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from hierclf.errors import BundleError, CalibrationError
-from hierclf.gates.conformal import sorted_scores
+from hierclf.promises.conformal import sorted_scores
 from hierclf.registry import Registry
 
 Combination = Callable[[Tensor], Tensor]

@@ -26,10 +26,10 @@ from torch import Generator, Tensor
 
 from hierclf.errors import BundleError, CalibrationError, ConfigError, DataError, HierclfError
 from hierclf.gates.combination import PValueMap, combinations
-from hierclf.gates.conformal import conformal_threshold, p_values, raised, sorted_scores
 from hierclf.gates.evidence import Evidence
 from hierclf.gates.promise import GatePromise
 from hierclf.gates.score import FittedScore, build_score, load_score
+from hierclf.promises.conformal import conformal_threshold, p_values, raised, sorted_scores
 
 LARGEST = 1_000_000  # size of an embedding or of the logits that a stored gate is believed to read
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hierclf.gates.conformal import minimum_calibration_size
+from hierclf.promises.conformal import minimum_calibration_size
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from safetensors.torch import load, save
 
 from hierclf.errors import BundleError, CalibrationError, ConfigError, DataError, UnknownName
 from hierclf.gates import Evidence, Gate, build_score, default_scores, fit_gate, p_values
-from hierclf.gates.conformal import conformal_threshold
+from hierclf.promises.conformal import conformal_threshold
 from tests.gates.synthetic import EVERY_SCORE, auroc, known_images, unknown_images
 
 

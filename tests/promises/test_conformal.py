@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hierclf.errors import CalibrationError
-from hierclf.gates import conformal_threshold, minimum_calibration_size, p_values
-from hierclf.gates.conformal import largest_turned_away, raised
+from hierclf.promises import conformal_threshold, minimum_calibration_size, p_values
+from hierclf.promises.conformal import largest_turned_away, raised
 
 few_values = st.lists(st.integers(-3, 3).map(float), max_size=45)
 shares = st.integers(1, 99).map(lambda percent: float(Decimal(percent) / 100))
