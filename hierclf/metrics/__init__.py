@@ -16,6 +16,7 @@ from hierclf.metrics.glossary import MEASURES, Measure
 from hierclf.metrics.hierarchical import HierarchicalScores, hierarchical_scores
 from hierclf.metrics.information import InformationScores, OperatingCurve, information_scores, operating_curve
 from hierclf.metrics.levels import LevelScores, expected_calibration_error, level_classes, level_scores
+from hierclf.metrics.novelty import NoveltyScores, novelty_scores, stop_curve
 from hierclf.metrics.open_set import (
     Curve,
     aupr_known,
@@ -45,6 +46,7 @@ __all__ = [
     "LevelScores",
     "Measure",
     "Metric",
+    "NoveltyScores",
     "OperatingCurve",
     "Outcome",
     "Summary",
@@ -73,12 +75,14 @@ __all__ = [
     "mistake_severity",
     "mix",
     "novel_accuracy_at_known",
+    "novelty_scores",
     "operating_curve",
     "oscr",
     "oscr_curve",
     "risk",
     "roc_curve",
     "severity",
+    "stop_curve",
     "summarise",
     "unknown_accepted_at_known",
 ]

@@ -52,14 +52,25 @@ def distance_matrix(row_R: npt.ArrayLike, column_C: npt.ArrayLike, ancestry: Anc
     return hop_distance(*pairs, ancestry).reshape(len(rows_R), len(columns_C))
 
 
-def balanced_distance(decided_B: npt.ArrayLike, target_B: npt.ArrayLike, ancestry: Ancestry) -> float:
-    """BMHD: the mean over target nodes of the mean hd(ŷ, target) of that node's images; NaN without images."""
-    return class_mean(hop_distance(decided_B, target_B, ancestry).astype(np.float64), target_B)
+def balanced_distance(
+    decided_B: npt.ArrayLike, target_B: npt.ArrayLike, ancestry: Ancestry, class_B: npt.ArrayLike | None = None
+) -> float:
+    """BMHD: the mean over classes of the mean hd(ŷ, target) of the class's images; NaN without images.
+
+    Args:
+        decided_B: node ids, shape ``(B,)``.
+        target_B: node ids, shape ``(B,)``.
+        ancestry: the taxonomy's tables.
+        class_B: whole numbers that tell the classes apart, shape ``(B,)``; None: images of one target are one class.
+    """
+    distance_B = hop_distance(decided_B, target_B, ancestry).astype(np.float64)
+    return class_mean(distance_B, target_B if class_B is None else class_B)
 
 
-def balanced_accuracy(decided_B: npt.ArrayLike, target_B: npt.ArrayLike) -> float:
-    """The mean over target nodes of the share of their images decided exactly there; NaN without images."""
-    return class_mean((np.asarray(decided_B) == np.asarray(target_B)).astype(np.float64), target_B)
+def balanced_accuracy(decided_B: npt.ArrayLike, target_B: npt.ArrayLike, class_B: npt.ArrayLike | None = None) -> float:
+    """The mean over classes (or targets) of the share of their images decided at the target; NaN without images."""
+    right_B = (np.asarray(decided_B) == np.asarray(target_B)).astype(np.float64)
+    return class_mean(right_B, target_B if class_B is None else class_B)
 
 
 def mix(known: float, novel: float) -> float:
@@ -67,13 +78,13 @@ def mix(known: float, novel: float) -> float:
     return (known + novel) / 2
 
 
-def class_mean(value_B: Floats, target_B: npt.ArrayLike) -> float:
-    """The mean over classes of the mean over each class's images."""
-    target_B = np.asarray(target_B)
-    if len(target_B) == 0:
+def class_mean(value_B: Floats, class_B: npt.ArrayLike) -> float:
+    """The mean over classes of the mean over each class's images; NaN without images."""
+    class_B = np.asarray(class_B)
+    if len(class_B) == 0:
         return float("nan")
-    _, class_B = np.unique(target_B, return_inverse=True)
-    return float((np.bincount(class_B, weights=value_B) / np.bincount(class_B)).mean())
+    _, place_B = np.unique(class_B, return_inverse=True)
+    return float((np.bincount(place_B, weights=value_B) / np.bincount(place_B)).mean())
 
 
 def closest_known_ancestor(node_B: npt.ArrayLike, known_N: Bools, ancestry: Ancestry) -> Ints:

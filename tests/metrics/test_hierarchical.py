@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -24,6 +25,24 @@ def test_scores_equal_a_walk_over_sets(taxonomy, ancestry, random, average):
     slow = {"micro": reference.hierarchical, "macro": reference.hierarchical_per_image}[average]
     fast = hierarchical_scores(decided, truth, ancestry, average=average)
     np.testing.assert_allclose(fast, slow(taxonomy, *names))
+
+
+@pytest.mark.parametrize("average", ["micro", "macro"])
+def test_scores_equal_those_of_hiclass(random, average):
+    """It compares rows of labels, one column a level; an image that claims nothing would divide by zero there."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = pytest.importorskip("hiclass.metrics")
+    ancestry = Ancestry.from_plan(compile_plan(TWO_LEVEL))
+    decided, truth = random.integers(1, len(TWO_LEVEL), size=(2, 60))
+    paths = [[*reversed(ancestry.ancestor_NK[node, : ancestry.level_N[node]].tolist())] for node in range(9)]
+    rows = np.array([[*(str(node) for node in path), *[""] * (2 - len(path))] for path in paths])
+    ours = hierarchical_scores(decided, truth, ancestry, average=average)
+    assert ours.precision == pytest.approx(theirs.precision(rows[truth], rows[decided], average=average))
+    assert ours.recall == pytest.approx(theirs.recall(rows[truth], rows[decided], average=average))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # an image with nothing right has F1 = 0, and a warning
+        assert ours.f1 == pytest.approx(theirs.f1(rows[truth], rows[decided], average=average))
 
 
 def test_by_hand_on_a_tree():

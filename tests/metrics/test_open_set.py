@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import numpy as np
 import pytest
+import torch
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from hierclf.errors import ConfigError, DataError
@@ -44,6 +46,24 @@ def test_ranking_metrics_equal_scikit_learn(scores):
     assert area(*roc_curve(known, other)) == pytest.approx(auroc(known, other))
     assert aupr_other(known, other) == pytest.approx(average_precision_score(is_other, both))
     assert aupr_known(known, other) == pytest.approx(average_precision_score(1 - is_other, -both))
+
+
+def test_shares_equal_those_of_pytorch_ood(random):
+    """Its positive class is other; it reads its thresholds off a curve, so scores are distinct and shares exact."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from pytorch_ood.metrics import OODMetrics
+    known, other = random.normal(0, 1, 200), random.normal(1, 1, 100)
+    both = OODMetrics()
+    both.update(
+        torch.from_numpy(np.concatenate([known, other])), torch.from_numpy(np.repeat([0, -1], [len(known), len(other)]))
+    )
+    theirs = {name: float(value) for name, value in both.compute().items()}
+    assert theirs["AUROC"] == pytest.approx(auroc(known, other), abs=1e-6)
+    assert theirs["FPR95TPR"] == pytest.approx(known_rejected_at_unknown(known, other), abs=1e-6)
+    # its areas join the points by straight lines, which are a little too low or too high under precision and recall
+    assert theirs["AUPR-OUT"] == pytest.approx(aupr_other(known, other), abs=5e-3)
+    assert theirs["AUPR-IN"] == pytest.approx(aupr_known(known, other), abs=5e-3)
 
 
 def test_the_threshold_is_the_smallest_that_keeps_the_known(scores):

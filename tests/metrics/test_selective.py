@@ -31,3 +31,22 @@ def test_area_under_risk_and_coverage_by_hand():
     ancestry = Ancestry.from_plan(compile_plan(STAR))
     log_probs = np.log([[1.0, 0.9, 0.05, 0.05], [1.0, 0.2, 0.6, 0.2]])
     assert hierarchical_aurc(operating_curve(log_probs, [1, 1], ancestry)) == pytest.approx(0.5 * 0.5 / 2)
+
+
+def test_area_and_detail_equal_a_climb_at_every_threshold(taxonomy, ancestry, log_probs_BN, random):
+    truth = random.integers(0, len(taxonomy), size=len(log_probs_BN))
+    points, detail = [], []
+    for threshold in [-math.inf, *np.unique(log_probs_BN), 1.0]:
+        covered, correct, recall = [], [], []
+        for row, label in zip(log_probs_BN, truth, strict=True):
+            probabilities = dict(zip(taxonomy.nodes, row, strict=True))
+            node = reference.climb(taxonomy, probabilities, threshold)
+            covered.append(reference.covered(taxonomy, node))
+            _, held, on_route, _ = reference.information(taxonomy, node, taxonomy.nodes[label])
+            correct.append(on_route)
+            recall.append(held)
+        points.append((np.mean(covered), 1 - np.mean(correct)))
+        detail += [np.mean(recall)] if np.mean(correct) >= 0.9 - 1e-12 else []
+    (x, y), curve = np.transpose(points), operating_curve(log_probs_BN, truth, ancestry)
+    assert hierarchical_aurc(curve) == pytest.approx(np.sum((x[:-1] - x[1:]) * (y[:-1] + y[1:]) / 2), abs=1e-9)
+    assert curve.recall_at_correct(0.9) == pytest.approx(max(detail), abs=1e-9)
