@@ -16,14 +16,13 @@ from torch import Tensor
 
 from hierclf.backbones import Backbone
 from hierclf.heads import Head
+from hierclf.negatives import NegativeRecipe
 from hierclf.progress import Progress, silent
 from hierclf.training.chance import seeded
-from hierclf.training.schedule import Schedule
+from hierclf.training.schedule import LARGE_PRIME, Schedule
 from hierclf.training.trainer import Trainer, TrainingImages
 
 # N nodes, K nodes on the longest path
-
-LARGE_PRIME = 1_000_003  # keeps the seeds of one run's epochs apart from those of the next
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -52,6 +51,7 @@ def fine_tune(
     schedule: Schedule,
     *,
     other: TrainingImages | None = None,
+    negatives: NegativeRecipe | None = None,
     device: torch.device | str = "cpu",
     workers: int = 0,
     progress: Progress = silent,
@@ -68,6 +68,7 @@ def fine_tune(
         weight_NK: loss weights, from `hierclf.losses.label_weights`.
         schedule: how to train.
         other: images of other, labelled with the number of their kind, 0 to O - 1.
+        negatives: what to make from known images to learn from beside them.
         device: where to compute.
         workers: processes that decode files.
         progress: how to show how far an epoch is.
@@ -83,7 +84,9 @@ def fine_tune(
     device = torch.device(device)
     state = state or TrainingState()
     with seeded(schedule.seed):
-        trainer = Trainer(backbone, head, known, other, weight_NK, schedule, device=device, workers=workers)
+        trainer = Trainer(
+            backbone, head, known, other, weight_NK, schedule, device=device, workers=workers, negatives=negatives
+        )
     if state.tensors:
         trainer.load(state.tensors)
     log, stopped = list(state.log), state.stopped

@@ -12,6 +12,7 @@ from hierclf.taxonomy import LevelWeights
 STEPS_FROM_SCRATCH, STEPS_FINE_TUNING = 3000, 800
 FEWEST_EPOCHS, MOST_EPOCHS = 6, 60
 SMALLEST_BATCH = 8
+LARGE_PRIME = 1_000_003  # keeps the seeds of one run's epochs apart from those of the next
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,8 +1,8 @@
 """One training in progress: networks, optimiser, and the best weights so far. The only mutable thing of a fit.
 
-When images of other are given, they join every batch: their kinds compete with the leaves in one softmax, so that the
-features learn to tell them apart. That competition is the gate's share of the loss, −log P(known) for known images and
-−log P(kind) for the others, weighed by the gate's level weight.
+When images of other are given, or negatives are made from the known images, they join every batch: their kinds compete
+with the leaves in one softmax, so that the features learn to tell them apart. That competition is the gate's share of
+the loss, −log P(known) for known images and −log P(kind) for the others, weighed by the gate's level weight.
 """
 
 from __future__ import annotations
@@ -23,10 +23,12 @@ from hierclf.embedding import Batch, batches
 from hierclf.errors import DataError
 from hierclf.heads import Head
 from hierclf.losses import embedding_losses, hierarchical_loss
+from hierclf.negatives import NegativeRecipe, Negatives, make_negatives
 from hierclf.progress import Progress
-from hierclf.training.schedule import Schedule
+from hierclf.training.schedule import LARGE_PRIME, Schedule
 
-# B images, C channels, H height, W width, D embedding, L leaves, O outputs, N nodes, K nodes on the longest path
+# B images, M images of other and negatives, C channels, H height, W width, D embedding, L leaves, O outputs, N nodes,
+# K nodes on the longest path
 
 PATIENCE_WITH_NAN = 5
 """Steps in a row that may be skipped for a loss that is not finite."""
@@ -34,6 +36,7 @@ PATIENCE_WITH_NAN = 5
 LONGEST_GRADIENT = 5.0
 HELD_OUT_BATCH = 256
 FEWEST_STRANGERS = 8  # images of other in a step
+NEGATIVES_PER_IMAGE = 1.0  # that are tried; those of transformations that a class survives are left out
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -69,6 +72,7 @@ class Trainer:
         schedule: how to train.
         device: where to compute.
         workers: processes that decode files.
+        negatives: what to make from known images to learn from beside them, or None.
     """
 
     def __init__(
@@ -82,13 +86,16 @@ class Trainer:
         *,
         device: torch.device,
         workers: int,
+        negatives: NegativeRecipe | None = None,
     ) -> None:
         assert isinstance(head, nn.Module)
         self.backbone, self.head, self.known, self.other = backbone, head, known, other
         self.schedule, self.device, self.workers = schedule, device, workers
         self.networks = nn.ModuleDict({"backbone": backbone, "head": head}).to(device)
-        if other is not None:
-            kinds = nn.Linear(backbone.dim, int(other.label_n.max()) + 1)
+        self.negatives, self.chance = negatives, torch.Generator()
+        self.kinds_of_other = 0 if other is None else int(other.label_n.max()) + 1
+        if self.kinds_of_other or negatives is not None:
+            kinds = nn.Linear(backbone.dim, self.kinds_of_other + (negatives.num_kinds if negatives else 0))
             nn.init.zeros_(kinds.weight)
             nn.init.zeros_(kinds.bias)
             self.networks["kinds"] = kinds.to(device)
@@ -113,6 +120,7 @@ class Trainer:
             DataError: the loss was not finite five times in a row; the message names images of the last batch.
         """
         self.networks.train()
+        self.chance.manual_seed(self.schedule.seed * LARGE_PRIME + epoch)
         healthy = {name: values.clone() for name, values in self.networks.named_buffers()}
         generator = np.random.default_rng([self.schedule.seed, epoch])
         order = generator.permutation(self.known.places(generator))
@@ -153,8 +161,14 @@ class Trainer:
         """What one batch of known images, and one of other, is minimised for; a scalar."""
         count = len(batch.index_B)
         images_BCHW = self._augmented(batch, epoch)
-        if strange is not None:
+        made = self._negatives(images_BCHW, self.known.label_n[batch.index_B])
+        kinds: list[Tensor] = []
+        if strange is not None and self.other is not None:
             images_BCHW = torch.cat([images_BCHW, self._augmented(strange, epoch)])
+            kinds.append(self.other.label_n[strange.index_B])
+        if made is not None and self.negatives is not None and len(made):
+            images_BCHW = torch.cat([images_BCHW, made.images_MCHW])
+            kinds.append(self.kinds_of_other + self.negatives.kind_TN[made.how_M, made.label_M])
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.device.type == "cuda"):
             embedding_BD = self.backbone(images_BCHW)
         embedding_BD = embedding_BD.float()
@@ -164,10 +178,12 @@ class Trainer:
         weight_B = None if weight_n is None else weight_n[batch.index_B].to(self.device)
         log_probs_BN = self.head.node_log_probs(logits_BO[:count])
         loss = hierarchical_loss(log_probs_BN, label_B, self.path_NK, self.weight_NK, weight_B)
-        if strange is not None and self.other is not None:
-            kind_B = self.other.label_n[strange.index_B].to(self.device)
+        if kinds:
             leaf_BL = self.head.leaf_scores(logits_BO)
-            competition = known_or_other_loss(leaf_BL, self.networks["kinds"](embedding_BD), kind_B)
+            share_M = torch.cat([torch.full(part.shape, 1 / (len(kinds) * len(part))) for part in kinds])
+            competition = known_or_other_loss(
+                leaf_BL, self.networks["kinds"](embedding_BD), torch.cat(kinds).to(self.device), share_M.to(leaf_BL)
+            )
             loss = loss + self.schedule.gate_weight * competition
         if self.embedding_loss is not None:
             loss = loss + self.schedule.embedding_weight * self.embedding_loss(embedding_BD[:count], label_B)
@@ -270,6 +286,12 @@ class Trainer:
                 if len(batch.index_B):
                     yield batch
 
+    def _negatives(self, images_BCHW: Tensor, label_B: Tensor) -> Negatives | None:
+        if self.negatives is None:
+            return None
+        count = round(NEGATIVES_PER_IMAGE * len(label_B))
+        return make_negatives(images_BCHW, label_B, self.negatives, self.chance, count=count)
+
     def _augmented(self, batch: Batch, epoch: int) -> Tensor:
         images_BCHW = batch.images_BCHW.to(self.device, memory_format=torch.channels_last)
         how, seed = self.schedule.augmentation, self.schedule.seed
@@ -277,13 +299,14 @@ class Trainer:
         return augment(images_BCHW, batch.index_B, how=how, preprocessing=preprocessing, seed=seed, epoch=epoch)
 
 
-def known_or_other_loss(leaf_BL: Tensor, kinds_BO: Tensor, kind_M: Tensor) -> Tensor:
+def known_or_other_loss(leaf_BL: Tensor, kinds_BO: Tensor, kind_M: Tensor, share_M: Tensor | None = None) -> Tensor:
     """Leaves against kinds of other in one softmax: −log P(known) and −log P(kind), both sides counting alike.
 
     Args:
         leaf_BL: scores of the leaves, known images first, then M of other.
         kinds_BO: scores of the kinds of other, shape ``(B, O)``.
         kind_M: the kind of each image of other, int64.
+        share_M: what each of them counts, 1 in all, shape ``(M,)``; None lets all count alike.
 
     Returns:
         A scalar.
@@ -292,7 +315,8 @@ def known_or_other_loss(leaf_BL: Tensor, kinds_BO: Tensor, kind_M: Tensor) -> Te
     leaf_B = leaf_BL.logsumexp(1)
     total_B = torch.logaddexp(leaf_B, kinds_BO.logsumexp(1))
     known = (total_B - leaf_B)[:count].mean()
-    strange = (total_B[count:] - kinds_BO[count:].gather(1, kind_M[:, None])[:, 0]).mean()
+    strange_M = total_B[count:] - kinds_BO[count:].gather(1, kind_M[:, None])[:, 0]
+    strange = strange_M.mean() if share_M is None else (share_M * strange_M).sum()
     both: Tensor = 0.5 * (known + strange)
     return both
 
