@@ -15,5 +15,6 @@ divided into known, given as other and never seen, which strategies and which se
 `tables`           rows of numbers as Markdown and CSV
 `journal`          what happens, line by line
 `run`              the command
+`hold_out`         another kind of experiment: what is held out must be sent to where it belongs
 =================  ===================================================================================================
 """

@@ -22,9 +22,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -40,11 +40,13 @@ _RANGE = re.compile(r"([0-9])-([0-9])|([a-z])-([a-z])|([A-Z])-([A-Z])")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+.-]{0,63}")
 
 
-def _one_or_many(value: Any) -> Any:
+def one_or_many(value: Any) -> Any:
+    """A list of what may be a list, one thing or nothing."""
     return [] if value in (None, *NOTHING) else value if isinstance(value, list) else [value]
 
 
-def _or_nothing(value: Any) -> Any:
+def or_nothing(value: Any) -> Any:
+    """None for the texts that stand for nothing."""
     return None if value in NOTHING else value
 
 
@@ -62,10 +64,10 @@ def _ranges_written_out(names: list[str]) -> list[str]:
     return written
 
 
-Names = Annotated[list[str], BeforeValidator(_one_or_many)]
+Names = Annotated[list[str], BeforeValidator(one_or_many)]
 Classes = Annotated[Names, AfterValidator(_ranges_written_out)]
 FolderName = Annotated[str, AfterValidator(_folder_name)]
-Text = Annotated[str | None, BeforeValidator(_or_nothing)]
+Text = Annotated[str | None, BeforeValidator(or_nothing)]
 
 
 def expanded(name: str) -> list[str]:
@@ -107,7 +109,7 @@ class DataConfig(Part):
     other_test: Names = []
     resplit: bool = False
     test_share: Annotated[float, Field(gt=0, lt=1)] = 0.4
-    limit: Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_or_nothing)] = None
+    limit: Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(or_nothing)] = None
     download: bool = False
     help: str = ""
 
@@ -131,9 +133,9 @@ class Config(Part):
     taxonomy: Text = None
     settings: Annotated[dict[str, Any], BeforeValidator(plain)] = {}
     strategies: Annotated[dict[FolderName, Any], Field(min_length=1)]
-    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1), BeforeValidator(_one_or_many)] = [0]
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1), BeforeValidator(one_or_many)] = [0]
     columns: Names = list(DEFAULT_COLUMNS)
-    threads: Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_or_nothing)] = None
+    threads: Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(or_nothing)] = None
     runs: str = "runs"
 
     def built(self) -> dict[str, Strategy]:
@@ -142,7 +144,7 @@ class Config(Part):
         Raises:
             ConfigError: one that cannot be used; the message names it.
         """
-        return {name: _built(name, entry, self.settings) for name, entry in self.strategies.items()}
+        return {name: build_strategy(name, entry, self.settings) for name, entry in self.strategies.items()}
 
 
 def checked(kind: type[Checked], values: Mapping[str, Any]) -> Checked:
@@ -166,6 +168,8 @@ def load_config(values: Mapping[str, Any]) -> Config:
     Raises:
         ConfigError: it cannot be used; the message says what to do.
     """
+    if "hold_out" in values:
+        raise ConfigError("hold_out: this config holds classes out; run it with python -m experiments.hold_out")
     config = checked(Config, values)
     if len(set(config.seeds)) < len(config.seeds):
         raise ConfigError(f"seeds: each seed once, got {config.seeds}")
@@ -181,7 +185,17 @@ def load_config(values: Mapping[str, Any]) -> Config:
     return config
 
 
-def _built(name: str, entry: Any, common: Mapping[str, Any]) -> Strategy:
+def build_strategy(name: str, entry: Any, common: Mapping[str, Any]) -> Strategy:
+    """A strategy as a config describes it.
+
+    Args:
+        name: its name in the config; where it is a registered one, that is its base.
+        entry: its own settings, with ``title``, ``base`` and ``use_other`` among them, or nothing.
+        common: settings that all strategies have.
+
+    Raises:
+        ConfigError: it cannot be used; the message names it.
+    """
     entry = plain(entry) or {}
     if not isinstance(entry, dict):
         raise ConfigError(f"strategies.{name}: expected settings as 'name: value', got {entry!r}")
@@ -203,11 +217,18 @@ def _built(name: str, entry: Any, common: Mapping[str, Any]) -> Strategy:
 def _sentence(fault: Any, kind: type[BaseModel]) -> str:
     place = ".".join(str(step) for step in fault["loc"] if step != "[key]")
     if fault["type"] == "extra_forbidden":
-        for step in fault["loc"][:-1]:
-            kind = kind.model_fields[step].annotation  # type: ignore[assignment]  # only parts of a config forbid
-        word, known = str(fault["loc"][-1]), tuple(kind.model_fields)
+        known = tuple(_part_at(fault["loc"][:-1], kind).model_fields)
+        word = str(fault["loc"][-1])
         return f"{place}: there is no such setting{did_you_mean(word, known)} (known: {', '.join(known)})"
     if fault["type"] == "missing":
         return f"{place}: this setting is missing"
     told = fault["msg"].removeprefix("Value error, ")
     return f"{place}: {told[:1].lower()}{told[1:]}, got {fault['input']!r}"
+
+
+def _part_at(steps: Sequence[Any], kind: Any) -> type[BaseModel]:
+    """The part of a config at the end of a way, which may lead through mappings of parts."""
+    for step in steps:
+        inner = get_args(kind)
+        kind = inner[-1] if inner else kind.model_fields[step].annotation
+    return kind  # type: ignore[no-any-return]

@@ -14,7 +14,7 @@ import csv
 import hashlib
 import io
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -61,22 +61,12 @@ class Division:
 
     def to_csv(self) -> str:
         """One line per image: its part, name, label and the checksum of its content."""
-        written = io.StringIO()
-        table = csv.writer(written, lineterminator="\n")
-        table.writerow(["part", "image", "label", "sha256"])
-        for part, images in self.parts.items():
-            for name, label in zip(images.names, images.labels or (), strict=True):
-                table.writerow([part, name, label, self.hashes[name]])
-        return written.getvalue()
+        return parts_as_csv(self.parts, self.hashes)
 
     @cached_property
     def checksum(self) -> str:
         """The first 16 digits of the SHA-256 of the images' parts, labels and contents; their names do not count."""
-        digest = hashlib.sha256()
-        for part, images in self.parts.items():
-            lines = sorted(f"{part}\t{label}\t{self.hashes[name]}\n" for name, label in _labelled(images))
-            digest.update("".join(lines).encode())
-        return digest.hexdigest()[:16]
+        return parts_checksum(self.parts, self.hashes)
 
     def sentences(self) -> list[str]:
         """What is known, given and never seen, for a reader."""
@@ -91,10 +81,34 @@ class Division:
         return told
 
 
+def parts_as_csv(parts: Mapping[str, ImageSet], hashes: Mapping[str, str]) -> str:
+    """One line per image: its part, name, label and the checksum of its content."""
+    written = io.StringIO()
+    table = csv.writer(written, lineterminator="\n")
+    table.writerow(["part", "image", "label", "sha256"])
+    for part, images in parts.items():
+        table.writerows([part, name, label, hashes[name]] for name, label in _labelled(images))
+    return written.getvalue()
+
+
+def parts_checksum(parts: Mapping[str, ImageSet], hashes: Mapping[str, str]) -> str:
+    """The first 16 digits of the SHA-256 of the images' parts, labels and contents."""
+    digest = hashlib.sha256()
+    for part, images in parts.items():
+        lines = sorted(f"{part}\t{label}\t{hashes[name]}\n" for name, label in _labelled(images))
+        digest.update("".join(lines).encode())
+    return digest.hexdigest()[:16]
+
+
 def content_hashes(pool: Pool) -> dict[str, str]:
     """SHA-256 of each image's content by its name; of an image that cannot be read, its name."""
+    return hashes_of([pool.train, pool.test, pool.other_train, pool.other_test])
+
+
+def hashes_of(sets: Iterable[ImageSet | None]) -> dict[str, str]:
+    """The same for any sets of images."""
     hashes: dict[str, str] = {}
-    for images in filter(None, (pool.train, pool.test, pool.other_train, pool.other_test)):
+    for images in filter(None, sets):
         for place, name in enumerate(images.names):
             try:
                 hashes[name] = content_hash(images, place)
@@ -155,7 +169,7 @@ def divide(pool: Pool, config: Config, taxonomy: Taxonomy, hashes: dict[str, str
             continue
         fresh = [place for place, name in enumerate(images.names) if hashes[name] not in taken]
         copies += len(images) - len(fresh)
-        learnt.append(_limited(images.subset(np.array(fresh, dtype=np.int64)), config.data.limit, generator))
+        learnt.append(limited(images.subset(np.array(fresh, dtype=np.int64)), config.data.limit, generator))
     assert learnt[0] is not None
     assert tested[0] is not None
     return Division(
@@ -207,7 +221,7 @@ def _joined(parts: Sequence[ImageSet | None]) -> ImageSet | None:
     return join_sets(found) if found else None
 
 
-def _limited(images: ImageSet, most: int | None, generator: np.random.Generator) -> ImageSet:
+def limited(images: ImageSet, most: int | None, generator: np.random.Generator) -> ImageSet:
     """At most so many images of each label, drawn at random."""
     if most is None:
         return images

@@ -14,13 +14,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 
-from experiments.config import Config, load_config
+from experiments.config import Config
 from experiments.document import read_document
 from experiments.measurement import Measurement
 from experiments.protocol import Division
@@ -29,6 +29,12 @@ from hierclf.data import image_to_pil
 from hierclf.errors import ConfigError
 from hierclf.report import RunContext, write_comparison, write_report
 from hierclf.runs import DONE, RunFolder
+
+if TYPE_CHECKING:
+    from experiments.hold_out.config import HoldOutConfig
+    from experiments.hold_out.division import HeldOut
+
+Loaded = TypeVar("Loaded")
 
 CONFIG, ENVIRONMENT, LOG = "config.yaml", "environment.json", "log.txt"
 
@@ -44,7 +50,7 @@ class ExperimentFolder:
         self.path = Path(path)
 
     @classmethod
-    def create(cls, config: Config) -> ExperimentFolder:
+    def create(cls, config: Config | HoldOutConfig) -> ExperimentFolder:
         """A new folder, ``RUNS/NAME-1`` or the next free number, with the config in it.
 
         Raises:
@@ -66,8 +72,14 @@ class ExperimentFolder:
         return folder
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str]) -> tuple[ExperimentFolder, Config]:
+    def open(
+        cls, path: str | os.PathLike[str], load: Callable[[Mapping[str, Any]], Loaded]
+    ) -> tuple[ExperimentFolder, Loaded]:
         """An earlier experiment and its config.
+
+        Args:
+            path: its folder.
+            load: makes a checked config of plain values.
 
         Raises:
             ConfigError: there is none at that place.
@@ -75,7 +87,7 @@ class ExperimentFolder:
         file = Path(path) / CONFIG
         if not file.is_file():
             raise ConfigError(f"there is no experiment in {path}: {CONFIG} is missing; --resume takes its folder")
-        return cls(path), load_config(read_document(file))
+        return cls(path), load(read_document(file))
 
     @property
     def done(self) -> bool:
@@ -94,7 +106,7 @@ class ExperimentFolder:
         place.parent.mkdir(parents=True, exist_ok=True)
         RunFolder(place.parent).write_json(place.name, values)
 
-    def write_division(self, division: Division) -> None:
+    def write_division(self, division: Division | HeldOut) -> None:
         """Write which image is in which part, under the division's checksum."""
         name = f"splits/{division.checksum}.csv"
         if not (self.path / name).is_file():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
@@ -24,9 +26,16 @@ def command(config: str | None, assignments: tuple[str, ...], resume: str | None
     The table goes to standard output, everything into a new folder runs/NAME-1. Exit code 0: all is measured; 1: a
     strategy failed; 2: something in the config or the data must be mended first.
     """
+    with stoppable(debug=debug):
+        sys.exit(_run(config, assignments, resume))
+
+
+@contextmanager
+def stoppable(*, debug: bool = False) -> Iterator[None]:
+    """Whatever ends a command from outside ends it with one line: a signal, or something that the user must mend."""
     before = {number: signal.signal(number, _stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        sys.exit(_run(config, assignments, resume))
+        yield
     except (HierclfError, OSError) as error:  # OSError: a full disk, a folder taken away
         if debug:
             raise
@@ -48,7 +57,7 @@ def _run(config: str | None, assignments: tuple[str, ...], resume: str | None) -
     if resume is not None:
         if config is not None:
             raise ConfigError("--resume goes on with the run as it was configured; leave config and settings out")
-        folder, checked = ExperimentFolder.open(resume)
+        folder, checked = ExperimentFolder.open(resume, load_config)
         if folder.done:
             journal.say(f"{folder.path} is done already")
             click.echo((folder.path / "table.md").read_text(encoding="utf-8"))

@@ -6,7 +6,8 @@ from experiments.config import expanded, load_config
 from experiments.document import read_document
 from hierclf.errors import ConfigError
 
-CONFIGS = sorted((Path(__file__).parents[2] / "experiments" / "configs").glob("*.yaml"))
+FOLDER = Path(__file__).parents[2] / "experiments" / "configs"
+CONFIGS = sorted(path for path in FOLDER.glob("*.yaml") if not path.stem.startswith("hold_out_"))
 SMALLEST = {"name": "small", "data": {"source": "sklearn:digits"}, "strategies": {"hierclf": ""}}
 
 
@@ -87,6 +88,7 @@ def test_a_strategy_is_a_base_with_settings_of_its_own():
         ({"columns": ["leaf_acuracy"]}, "columns: no column named 'leaf_acuracy'; did you mean 'leaf_accuracy'?"),
         ({"classes": {"known": ["0"], "other": ["0"]}}, "classes: '0' is in two of known, other and unseen"),
         ({"classes": {"known": ["0-3", "2"]}}, "'2' is listed twice"),
+        ({"hold_out": {}}, "run it with python -m experiments.hold_out"),
         ({"threads": "0"}, "threads: input should be greater than or equal to 1, got '0'"),
     ],
 )
