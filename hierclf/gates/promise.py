@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hierclf.promises.conformal import minimum_calibration_size
+from hierclf.promises.sentence import percent
 
 
 @dataclass(frozen=True)
@@ -45,12 +46,3 @@ class GatePromise:
             f"{minimum_calibration_size(self.alpha)} calibration images, and there are {self.n}. "
             "Add known images, or lower keep."
         )
-
-
-def percent(share: float) -> str:
-    """A share in words, without digits that mean nothing.
-
-    >>> percent(0.05), percent(1 - 0.001)
-    ('5 %', '99.9 %')
-    """
-    return f"{100 * share:.6g} %"

@@ -45,7 +45,7 @@ def p_values(calibration_scores: Tensor, scores_B: Tensor) -> Tensor:
     tensor([1.0000, 0.8000, 0.2000], dtype=torch.float64)
     """
     ascending = sorted_scores(calibration_scores)
-    scores_B = scores_B.double()
+    scores_B = scores_B.double().contiguous()
     if scores_B.isnan().any():
         raise CalibrationError(f"expected scores without NaN, got {int(scores_B.isnan().sum())} NaN")
     at_least_B = len(ascending) - torch.searchsorted(ascending, scores_B, side="left")
@@ -89,18 +89,20 @@ def largest_turned_away(n: int, alpha: float) -> int:
     return floor(exact(alpha) * (n + 1))
 
 
-def exact(alpha: float) -> Fraction:
+def exact(share: float, name: str = "alpha", meaning: str = "a share of known images to turn away") -> Fraction:
     """The share as the decimal that was written: 0.05 is 1/20, so that ranks do not slip by one through rounding.
 
+    Args:
+        share: above 0 and below 1.
+        name: what the share is called where it came from, for the message.
+        meaning: what the share is, for the message.
+
     Raises:
-        CalibrationError: when α is not between 0 and 1.
+        CalibrationError: when the share is not between 0 and 1.
     """
-    if not 0 < alpha < 1:
-        raise CalibrationError(
-            f"expected a share of known images to turn away above 0 and below 1, got alpha = {alpha}; "
-            "0.05 keeps 95 % of them"
-        )
-    return Fraction(repr(float(alpha)))
+    if not 0 < share < 1:
+        raise CalibrationError(f"expected {meaning} above 0 and below 1, got {name} = {share}; 5 % is written as 0.05")
+    return Fraction(repr(float(share)))
 
 
 def raised(calibration_scores: Tensor, tolerance: float = TOLERANCE) -> Tensor:

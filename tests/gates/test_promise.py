@@ -4,7 +4,6 @@ import pytest
 
 from hierclf.errors import CalibrationError
 from hierclf.gates import GatePromise
-from hierclf.gates.promise import percent
 
 
 @pytest.mark.parametrize(("alpha", "least"), [(0.05, 19), (0.01, 99), (0.1, 9), (0.001, 999)])
@@ -21,13 +20,6 @@ def test_words_say_what_is_missing():
     sentence = GatePromise(0.01, 40).sentence
     assert "No image is ever turned away: keeping 99 % of known images takes at least 99 calibration images" in sentence
     assert "there are 40" in sentence
-
-
-@pytest.mark.parametrize(
-    ("share", "words"), [(0.05, "5 %"), (1 - 0.05, "95 %"), (0.025, "2.5 %"), (1 - 0.001, "99.9 %")]
-)
-def test_shares_read_as_they_were_written(share, words):
-    assert percent(share) == words
 
 
 def test_a_share_out_of_range_is_refused():

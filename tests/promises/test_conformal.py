@@ -113,3 +113,8 @@ def test_nan_is_refused():
         p_values(vector([1.0]), vector([float("nan")]))
     with pytest.raises(CalibrationError, match=r"shape \(n,\), got \(2, 1\)"):
         p_values(torch.zeros(2, 1), vector([1.0]))
+
+
+def test_a_column_of_a_table_is_as_good_as_a_vector(generator):
+    table = torch.randn(20, 3, generator=generator)
+    assert torch.equal(p_values(table[:, 0], table[:, 1]), p_values(table[:, 0].clone(), table[:, 1].clone()))
