@@ -17,6 +17,9 @@ PROMISE = (
     Column(
         "known_rejected", "known called novel", "lower", words="known images that the promise counts as turned away"
     ),
+    Column(
+        "known_unanswered_promise", "known without class", "lower", words="these, and known images called ambiguous"
+    ),
     Column("promise_kept", "promise kept", "", words="share of the runs in which the promise held, chance allowed for"),
 )
 """With the threshold that keeps the promised share of the known."""

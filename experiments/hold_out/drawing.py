@@ -81,7 +81,8 @@ class Drawing:
         """What is held out, for a reader."""
         told = [f"Held-out classes: {_listed(self.leaves)}." if self.leaves else "No class is held out by itself."]
         if self.subtrees:
-            told.append(f"Held out as a whole: {_listed(self.subtrees)} ({len(self.below_subtrees)} classes).")
+            count = len(self.below_subtrees)
+            told.append(f"Held out as a whole: {_listed(self.subtrees)} ({count} class{'es' if count > 1 else ''}).")
         return told
 
 

@@ -11,7 +11,9 @@ against known test images under u, mean over the nodes u that have any. `auroc_o
 against all known test images.
 
 **Promise.** `known_rejected` is the share of known test images called novel under the promise, each image counting the
-same; it is `promise_kept` when that is at most α plus two standard errors.
+same; it is `promise_kept` when that is at most α plus two standard errors. `known_unanswered` counts every known image
+answered with an internal node: where a rule also backs off ("one of these, unclear which"), it is larger, and distances
+on novel images must be read beside it.
 """
 
 from __future__ import annotations
@@ -77,7 +79,6 @@ def judge_answers(answers: Answers, truth: Truth) -> dict[str, float | int | Non
     metrics |= {
         "alpha": truth.alpha,
         "known_rejected": rejected,
-        "known_rejected_natural": float((truth.ancestry.height_N[answers.natural_B[known]] > 0).mean()),
         "promise_kept": int(rejected <= truth.alpha + 2 * error),
         **_gates(answers, truth),
     }
@@ -137,6 +138,7 @@ def _at_one_point(decided_B: Ints, truth: Truth) -> dict[str, float]:
         "accuracy_known": balanced(right_B, known),
         "accuracy_novel": balanced(right_B, novel),
     }
+    told["known_unanswered"] = float(1 - as_leaf_B[known].mean())
     told["bmhd_mix"] = mix(told["bmhd_known"], told["bmhd_novel"])
     told["accuracy_mix"] = mix(told["accuracy_known"], told["accuracy_novel"])
     for kind in NOVEL:

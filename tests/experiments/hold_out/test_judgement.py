@@ -1,5 +1,7 @@
 """Answers against the truth, compared with loops over images that anybody can follow."""
 
+from dataclasses import replace
+
 import networkx as nx
 import numpy as np
 import pytest
@@ -85,7 +87,8 @@ def test_distances_and_shares_equal_loops_over_the_graph(truth):
         slow_nested(right[p], truth.target_B[p].tolist(), truth.class_B[p].tolist()) for p in (parts["known"], novel)
     )
     assert told["accuracy_mix_promise"] == pytest.approx((known + novel_right) / 2)
-    assert told["known_rejected"] == pytest.approx(np.mean(~np.isin(decided_B[: SIZES["test"]], LEAVES)))
+    for name in ("known_rejected", "known_unanswered_promise", "known_unanswered_natural"):
+        assert told[name] == pytest.approx(np.mean(~np.isin(decided_B[: SIZES["test"]], LEAVES)))
 
 
 def test_perfect_answers_have_no_distance_and_break_no_promise(truth):
@@ -95,6 +98,12 @@ def test_perfect_answers_have_no_distance_and_break_no_promise(truth):
     assert told["known_rejected"] == 0
     assert told["promise_kept"] == 1
     assert told["auroc_other"] == told["auroc_novel"] == told["auroc_novel_child"] == 1
+
+
+def test_backing_off_is_no_rejection_yet_leaves_images_without_a_class(truth):
+    answers = replace(answers_of(np.zeros_like(truth.target_B)), rejected_B=np.zeros(len(truth.target_B), dtype=bool))
+    told = judge_answers(answers, truth)
+    assert (told["known_rejected"], told["promise_kept"], told["known_unanswered_promise"]) == (0, 1, 1)
 
 
 def test_turning_everything_away_breaks_the_promise(truth):
