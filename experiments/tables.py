@@ -121,9 +121,10 @@ def means(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
 
 
 def as_csv(rows: Sequence[Row]) -> str:
-    names = list(dict.fromkeys(name for row in rows for name in row))
+    """One line a row; what is a table in itself is left out."""
+    names = list(dict.fromkeys(name for row in rows for name, value in row.items() if not isinstance(value, dict)))
     written = io.StringIO()
-    table = csv.DictWriter(written, names, lineterminator="\n")
+    table = csv.DictWriter(written, names, lineterminator="\n", extrasaction="ignore")
     table.writeheader()
     table.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
     return written.getvalue()

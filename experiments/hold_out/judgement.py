@@ -148,18 +148,23 @@ def _at_one_point(decided_B: Ints, truth: Truth) -> dict[str, float]:
     return told
 
 
+def child_gates(answers: Answers, truth: Truth) -> dict[int, float]:
+    """AUROC at each node with held-out children, by node id: their images against known test images under the node."""
+    known, leaf = truth.places["test"], truth.places.get("leaf", slice(0, 0))
+    target_K, target_U = truth.target_B[known], truth.target_B[leaf]
+    found: dict[int, float] = {}
+    for node in np.unique(target_U).tolist():
+        below_K = lowest_common_ancestor(target_K, np.full(len(target_K), node), truth.ancestry) == node
+        score_B = _gate_score(answers, node, truth)
+        found[node] = auroc(score_B[known][below_K], score_B[leaf][target_U == node])
+    return found
+
+
 def _gates(answers: Answers, truth: Truth) -> dict[str, float]:
     """AUROC at the root and, as a mean, at the nodes with held-out children."""
     known = truth.places["test"]
-    target_K = truth.target_B[known]
-    leaf = truth.places.get("leaf", slice(0, 0))
     novel = slice(known.stop, len(truth.target_B))
-    per_node: list[float] = []
-    for node in np.unique(truth.target_B[leaf]).tolist():
-        below_K = lowest_common_ancestor(target_K, np.full(len(target_K), node), truth.ancestry) == node
-        score_B = _gate_score(answers, node, truth)
-        held_out = score_B[leaf][truth.target_B[leaf] == node]
-        per_node.append(auroc(score_B[known][below_K], held_out))
+    per_node = [value for value in child_gates(answers, truth).values() if not np.isnan(value)]
     score_B = _gate_score(answers, 0, truth)
     at_root = score_B[novel][truth.target_B[novel] == 0]
     return {

@@ -11,12 +11,13 @@ import time
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from experiments.hold_out.answers import Answers, fit_reference, our_answers, reference_answers
 from experiments.hold_out.division import HeldOut
-from experiments.hold_out.judgement import Truth, judge_answers
+from experiments.hold_out.judgement import Truth, child_gates, judge_answers
 from hierclf.backbones import choose_device, default_cache
 from hierclf.classifier import HierarchicalClassifier
 from hierclf.errors import DataError
@@ -99,6 +100,10 @@ class Bench:
         right_n = model.plan.leaf_L[leaves_nL.argmax(1)] == torch.from_numpy(target_n[known])
         return {
             **judge_answers(answers, truth),
+            "auroc_by_node": {
+                model.taxonomy.nodes[node]: None if np.isnan(value) else value
+                for node, value in child_gates(answers, truth).items()
+            },
             "network_leaf_accuracy": float(right_n.double().mean()),
             "fit_seconds": round(seconds, 3),
         }

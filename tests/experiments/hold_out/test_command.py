@@ -69,8 +69,13 @@ def test_a_run_leaves_everything_behind(hold_out, config, tmp_path):
             assert {row["part"] for row in csv.DictReader(file)} == {"train", "test", "leaf", "subtree", "far"}
     accuracy = {(row["seed"], row["network_leaf_accuracy"]) for row in metrics["runs"]}
     assert len(accuracy) == 2, "all methods of a seed share one network"
+    for row in metrics["runs"]:
+        found = [value for value in row["auroc_by_node"].values() if value is not None]
+        assert row["auroc_novel_child"] == pytest.approx(sum(found) / len(found))
     with (folder / "metrics.csv").open() as file:
-        assert len(list(csv.DictReader(file))) == 8
+        lines = list(csv.DictReader(file))
+    assert len(lines) == 8
+    assert "auroc_by_node" not in lines[0], "a table is no cell"
     assert json.loads((folder / "environment.json").read_text())["threads"] == 1
     assert "never ambiguous" in (folder / "report.html").read_text()
 
