@@ -95,6 +95,9 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         weight_decay: of training a backbone.
         patience: epochs without improvement after which to stop.
         augmentation: ``"auto"``, ``"glyphs"``, ``"photos"`` or ``"none"``.
+        negatives: whether to learn from images that are made of the known ones and show none of their classes (mirrored
+            or turned glyphs, say): ``"none"``, names of transformations (see `hierclf.negatives.transformations`), or
+            ``"auto"``, which lets held-out classes decide, at about the cost of the training itself.
         calibration_share: share of the known images that is kept for the promise alone.
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"mps"``.
         workers: processes that decode files.
@@ -141,6 +144,7 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         weight_decay: float = 0.01,
         patience: int = 15,
         augmentation: str = "auto",
+        negatives: str | Sequence[str] = "none",
         calibration_share: float = 0.15,
         device: str = "auto",
         workers: int = 0,
@@ -171,6 +175,7 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         self.weight_decay = weight_decay
         self.patience = patience
         self.augmentation = augmentation
+        self.negatives = negatives
         self.calibration_share = calibration_share
         self.device = device
         self.workers = workers
@@ -257,7 +262,9 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         checked = refitted._settings(refitted._given_taxonomy())
         check_choices(checked)
         fitted, prepared = self.fitted_, self.prepared_
-        model, notes = calibrate_model(fitted.model, fitted.embedding_nD, fitted.other_mD, prepared, checked)
+        model, notes = calibrate_model(
+            fitted.model, fitted.embedding_nD, fitted.other_mD, prepared, checked, made=fitted.made
+        )
         kept = tuple(note for note in self.notes_ if note not in fitted.calibration_notes)
         refitted._adopt(model, notes=(*kept, *notes), values=self._values)
         refitted.prepared_ = prepared

@@ -66,6 +66,7 @@ class Settings(BaseModel):
     weight_decay: Weight = 0.01
     patience: Annotated[int, Field(ge=1)] = 15
     augmentation: str = "auto"
+    negatives: str | tuple[str, ...] = "none"
     calibration_share: Annotated[float, Field(gt=0, lt=0.8)] = 0.15
     device: str = "auto"
     workers: Annotated[int, Field(ge=0)] = 0

@@ -191,6 +191,7 @@ def fit_gate(
     scores: Sequence[ScoreChoice],
     generator: Generator,
     other: Evidence | None = None,
+    made: Evidence | None = None,
     combine: str = "fisher",
     keep: float = 0.95,
 ) -> Gate:
@@ -204,6 +205,7 @@ def fit_gate(
         scores: names, or pairs of a name and its options.
         generator: the source of randomness.
         other: images of other to learn from, for the scores that can.
+        made: negatives that were made of known images, for the score ``made``.
         combine: ``"fisher"``, ``"mean"`` or ``"max"``.
         keep: share of known images that must not be turned away, above 0 and below 1.
 
@@ -230,7 +232,7 @@ def fit_gate(
         raise DataError("expected known images to fit the gate's p-values on (split A), got none")
     parts = []
     for name, options in chosen:
-        score = build_score(name, **options).fit(fit, generator, other)
+        score = build_score(name, **options).fit(fit, generator, made if name == "made" else other)
         parts.append(GatePart(name, options, score, PValueMap.fit(score(tune))))
     shape = (fit.embedding_BD.shape[1], fit.logits_BC.shape[1])
     gate = Gate(tuple(parts), combine, torch.empty(0, dtype=torch.float64), keep, shape)

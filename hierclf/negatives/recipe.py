@@ -113,7 +113,7 @@ def make_negatives(
     good_M = recipe.allowed_TN[how_M, label_B[source_M]] & (label_B[partner_M] != label_B[source_M])
     source_M, partner_M, how_M = source_M[good_M], partner_M[good_M], how_M[good_M]
     sizes = torch.bincount(how_M, minlength=len(recipe.names)).tolist()
-    sources, partners = (rows_M.to(images_BCHW.device).split(sizes) for rows_M in (source_M, partner_M))
+    sources, partners = (torch.split(rows_M.to(images_BCHW.device), sizes) for rows_M in (source_M, partner_M))
     made = [
         transformations[name](images_BCHW[mine], images_BCHW[theirs], generator)
         for name, mine, theirs in zip(recipe.names, sources, partners, strict=True)

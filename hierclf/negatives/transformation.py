@@ -1,8 +1,8 @@
 """What a transformation is: known images in, images out that are hardly any known class.
 
-A transformation keeps what images of a data set have in common (strokes, contrast, texture, noise) and breaks what
-makes a class, so that its results lie near the known classes and yet outside them: a mirrored 4, the upper half of a dress
-above the lower half of a boot. Some need a partner, an image of another class; the others ignore it.
+A transformation keeps what the images of a data set have in common (strokes, contrast, texture, noise) and breaks what
+makes a class, so that its results lie near the known classes and yet outside them: a mirrored 4, the upper half of a
+dress above the lower half of a boot. Some need a partner, an image of another class; the others ignore it.
 
 To add one, decorate a function in a file of this folder and import it in ``__init__.py``.
 

@@ -15,6 +15,7 @@ from hierclf.gates import Evidence, Gate, default_scores, fit_gate, msp_score
 from hierclf.model import Model, Operation
 from hierclf.settings import Settings
 from hierclf.training.choices import gate_scores
+from hierclf.training.negatives import MadeEmbeddings
 from hierclf.training.preparation import Prepared
 
 # n known images, m images of other, B images, D embedding, L leaves
@@ -29,6 +30,8 @@ def calibrate_model(
     other_mD: Tensor | None,
     prepared: Prepared,
     settings: Settings,
+    *,
+    made: MadeEmbeddings | None = None,
 ) -> tuple[Model, tuple[str, ...]]:
     """Gate, operating point and the baseline's threshold for a model whose backbone and heads are done.
 
@@ -38,6 +41,7 @@ def calibrate_model(
         other_mD: the same for images of other, or None.
         prepared: what each image is and what it is kept for.
         settings: of the gate and the rule.
+        made: negatives that were made of the known images, or None.
 
     Returns:
         The finished model, and what could not be promised, in sentences.
@@ -45,7 +49,7 @@ def calibrate_model(
     Raises:
         HierclfError: a setting, or too few images for a score.
     """
-    gate = _gate(model, embedding_nD, other_mD, prepared, settings)
+    gate = _gate(model, embedding_nD, other_mD, prepared, settings, made)
     notes = [gate.promise.sentence] if gate is not None and not gate.promise.holds else []
     calibration = torch.from_numpy(prepared.parts.calibration)
     label_n = torch.from_numpy(prepared.label_n)
@@ -66,6 +70,7 @@ def _gate(
     other_mD: Tensor | None,
     prepared: Prepared,
     settings: Settings,
+    made: MadeEmbeddings | None,
 ) -> Gate | None:
     chosen = gate_scores(settings.gate)
     if chosen is None:
@@ -82,9 +87,10 @@ def _gate(
         fit,
         tune,
         calibration,
-        scores=chosen or _usual_scores(model, other=other is not None),
+        scores=chosen or (made.scores if made else _usual_scores(model, other=other is not None)),
         generator=torch.Generator().manual_seed(settings.seed),
         other=other,
+        made=None if made is None else _evidence(model, made.embedding_MD, made.kind_M),
         combine=settings.combine,
         keep=settings.keep,
     )

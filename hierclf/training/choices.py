@@ -20,6 +20,7 @@ from hierclf.losses import embedding_losses
 from hierclf.registry import did_you_mean
 from hierclf.settings import Settings
 from hierclf.taxonomy import LevelWeights, Taxonomy
+from hierclf.training.negatives import named_transformations
 
 ScoreChoice = str | tuple[str, Mapping[str, Any]]
 
@@ -40,6 +41,7 @@ def check_choices(settings: Settings) -> None:
     choose_device(settings.device)
     if settings.augmentation != "auto":
         augmentations[settings.augmentation]
+    named_transformations(settings.negatives)
     if settings.embedding_loss is not None:
         embedding_losses[settings.embedding_loss]
     for choice in gate_scores(settings.gate) or ():

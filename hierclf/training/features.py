@@ -21,8 +21,9 @@ from hierclf.training.balance import RESAMPLED, image_weights
 from hierclf.training.chance import seeded
 from hierclf.training.choices import level_weights
 from hierclf.training.fine_tune import TrainingState, fine_tune
+from hierclf.training.negatives import Bench, MadeEmbeddings, NegativeChoice, choose_negatives, embed_negatives
 from hierclf.training.preparation import Prepared
-from hierclf.training.schedule import plan_schedule
+from hierclf.training.schedule import Schedule, plan_schedule
 from hierclf.training.trainer import TrainingImages
 
 # n known images, m images of other, D embedding, N nodes, K nodes on the longest path
@@ -38,6 +39,7 @@ class Features:
         head: the head that was trained with the backbone, or None.
         log: one entry per epoch of training.
         notes: what was surprising, in sentences.
+        made: negatives that were made of the known images, or None.
     """
 
     embedding_nD: Tensor
@@ -45,6 +47,7 @@ class Features:
     head: Head | None = None
     log: tuple[dict[str, float], ...] = ()
     notes: tuple[str, ...] = ()
+    made: MadeEmbeddings | None = None
 
 
 def given_features(prepared: Prepared) -> Features:
@@ -79,6 +82,13 @@ def trained_features(
     on_epoch: Callable[[TrainingState], None] | None,
 ) -> Features:
     """Train the backbone, in place, together with a head; then embed with what it has become."""
+    schedule = plan_schedule(
+        settings,
+        level_weights(settings, prepared.taxonomy),
+        count=len(prepared.parts.fit),
+        pretrained=backbone.pretrained,
+    )
+    choice = choose_negatives(_bench(prepared, backbone, settings, plan, weight_NK, schedule, progress))
     with seeded(settings.seed):
         head: Head = heads[settings.head](backbone.dim, plan)  # type: ignore[assignment]  # a builder gives a head
     log = fine_tune(
@@ -87,13 +97,9 @@ def trained_features(
         _to_learn_from(prepared, settings),
         _held_out(prepared),
         weight_NK.float(),
-        plan_schedule(
-            settings,
-            level_weights(settings, prepared.taxonomy),
-            count=len(prepared.parts.fit),
-            pretrained=backbone.pretrained,
-        ),
+        schedule,
         other=_other(prepared),
+        negatives=choice.recipe,
         device=choose_device(settings.device),
         workers=settings.workers,
         progress=progress,
@@ -101,7 +107,52 @@ def trained_features(
         on_epoch=on_epoch,
     )
     known_nD, other_mD = _embed_all(prepared, backbone.freeze(), settings, None, progress)
-    return Features(embedding_nD=known_nD, other_mD=other_mD, head=head, log=tuple(log))
+    made = _made(prepared, backbone, settings, choice)
+    return Features(embedding_nD=known_nD, other_mD=other_mD, head=head, log=tuple(log), notes=choice.notes, made=made)
+
+
+def _bench(
+    prepared: Prepared,
+    backbone: Backbone,
+    settings: Settings,
+    plan: DagPlan,
+    weight_NK: Tensor,
+    schedule: Schedule,
+    progress: Progress,
+) -> Bench:
+    assert isinstance(prepared.images, ImageSet)
+    return Bench(
+        images=prepared.images,
+        label_n=torch.from_numpy(prepared.label_n),
+        fit=prepared.parts.fit,
+        tune=prepared.parts.tune,
+        other=_other(prepared),
+        backbone=backbone,
+        plan=plan,
+        weight_NK=weight_NK,
+        schedule=schedule,
+        settings=settings,
+        progress=progress,
+    )
+
+
+def _made(prepared: Prepared, backbone: Backbone, settings: Settings, choice: NegativeChoice) -> MadeEmbeddings | None:
+    """Negatives of the images to learn from, as the finished backbone sees them."""
+    if choice.recipe is None:
+        return None
+    assert isinstance(prepared.images, ImageSet)
+    places = prepared.parts.fit
+    embedding_MD, how_M, label_M = embed_negatives(
+        backbone,
+        prepared.images.subset(places),
+        torch.from_numpy(prepared.label_n[places]),
+        choice.recipe,
+        torch.Generator().manual_seed(settings.seed),
+        device=choose_device(settings.device),
+        workers=settings.workers,
+    )
+    kind_M = choice.recipe.kind_TN[how_M, label_M]
+    return MadeEmbeddings(embedding_MD=embedding_MD, kind_M=kind_M, scores=choice.scores)
 
 
 def _to_learn_from(prepared: Prepared, settings: Settings) -> TrainingImages:

@@ -27,6 +27,7 @@ from hierclf.training.choices import check_choices, level_weights, node_weights
 from hierclf.training.features import Features, frozen_features, given_features, trained_features
 from hierclf.training.fine_tune import TrainingState
 from hierclf.training.linear import LabelledEmbeddings, fit_head
+from hierclf.training.negatives import MadeEmbeddings
 from hierclf.training.preparation import Prepared
 
 # n known images, m images of other, B images, D embedding, N nodes, K nodes on the longest path
@@ -43,6 +44,7 @@ class Fitted:
         log: one entry per epoch, empty for a frozen backbone.
         notes: what was chosen or could not be promised, in sentences.
         calibration_notes: those of them that another gate or rule would do away with.
+        made: negatives that were made of the known images, or None.
     """
 
     model: Model
@@ -51,6 +53,7 @@ class Fitted:
     log: list[dict[str, float]]
     notes: tuple[str, ...]
     calibration_notes: tuple[str, ...] = ()
+    made: MadeEmbeddings | None = None
 
 
 def fit_model(
@@ -102,7 +105,9 @@ def fit_model(
         baseline=Baseline(head=flat, calibration_scores=torch.empty(0, dtype=torch.float64)),
         in_features=features.embedding_nD.shape[1],
     )
-    model, notes = calibrate_model(ungated, features.embedding_nD, features.other_mD, prepared, settings)
+    model, notes = calibrate_model(
+        ungated, features.embedding_nD, features.other_mD, prepared, settings, made=features.made
+    )
     return Fitted(
         model=model,
         embedding_nD=features.embedding_nD,
@@ -110,6 +115,7 @@ def fit_model(
         log=list(features.log),
         notes=(*features.notes, *notes),
         calibration_notes=notes,
+        made=features.made,
     )
 
 
