@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -76,11 +77,13 @@ class Evidence:
     def require_finite(self) -> None:
         """Refuse NaN and infinity, which would otherwise pass some scores unnoticed.
 
+        The tensors are looked at once, however many scores read the evidence: do not change them afterwards.
+
         Raises:
             DataError: naming the first rows that are not finite.
         """
-        if self.embedding_BD.sum().isfinite() and self.logits_BC.sum().isfinite():
-            return  # the usual case, at the price of one sum
+        if self._is_finite:
+            return
         finite_B = self.embedding_BD.isfinite().all(1) & self.logits_BC.isfinite().all(1)
         holes = torch.nonzero(~finite_B).flatten().tolist()
         if holes:
@@ -89,6 +92,11 @@ class Evidence:
                 f"expected finite embeddings and logits, got NaN or infinity for {len(holes)} of {len(self)} images "
                 f"(rows {shown}); leave these images out, or check the backbone's weights and precision"
             )
+
+    @cached_property
+    def _is_finite(self) -> bool:
+        """False also where a sum of finite values is not finite, which only a look at every value can tell."""
+        return bool(self.embedding_BD.sum().isfinite() and self.logits_BC.sum().isfinite())
 
 
 def in_chunks(measure: Callable[[Evidence], Tensor], evidence: Evidence) -> Tensor:
@@ -102,3 +110,14 @@ def in_chunks(measure: Callable[[Evidence], Tensor], evidence: Evidence) -> Tens
         The values, float64 on the CPU, shape ``(B,)``.
     """
     return torch.cat([measure(chunk).double() for chunk in evidence.chunks()])
+
+
+def at_least_single(values: Tensor) -> Tensor:
+    """The values in float32 or float64, whichever holds them all: float64 stays float64, half precision becomes single.
+
+    Logits in float32 are rounded already; what is computed from them in float32 with care stays as exact as they are.
+
+    >>> at_least_single(torch.zeros(1, dtype=torch.float16)).dtype, at_least_single(torch.zeros(1).double()).dtype
+    (torch.float32, torch.float64)
+    """
+    return values if values.dtype == torch.float64 else values.float()

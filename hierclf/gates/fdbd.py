@@ -1,6 +1,6 @@
 """Distance to the decision boundaries: known images lie far from all of them, for how far they lie from the middle.
 
-B images, D embedding, C known leaf classes
+B images, D embedding, C known leaf classes, X images left to float64
 """
 
 from __future__ import annotations
@@ -11,9 +11,13 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from hierclf.gates.evidence import Evidence
+from hierclf.gates.evidence import Evidence, at_least_single
 from hierclf.gates.linear_head import linear_head
 from hierclf.gates.score import Score, scores
+
+NEAR = (
+    1 / 32
+)  # of the point's own length; farther off, rounding it to float32 changes the distance by at most 2e-6 of it
 
 
 @scores.register("fdbd")
@@ -43,11 +47,25 @@ class BoundaryDistance(Score):
 
     def measure(self, evidence: Evidence, learnt: Mapping[str, Tensor]) -> Tensor:
         """The negated, normalised sum of distances."""
-        top_B, predicted_B = evidence.logits_BC.double().max(1)
-        gap_BC = top_B[:, None] - evidence.logits_BC.double()
-        distance_B = (gap_BC * learnt["steepness"][predicted_B]).sum(1)
-        from_mean_B: Tensor = (evidence.embedding_BD.double() - learnt["mean"]).norm(dim=1)
+        logits_BC = at_least_single(evidence.logits_BC)
+        top_B1, predicted_B1 = logits_BC.max(1, keepdim=True)
+        gap_BC = top_B1 - logits_BC
+        distance_B = gap_BC.mul_(learnt["steepness"].to(logits_BC)[predicted_B1[:, 0]]).sum(1).double()
+        from_mean_B = distance_to(learnt["mean"], at_least_single(evidence.embedding_BD))
         return -distance_B / from_mean_B.clamp(min=1e-8)
+
+
+def distance_to(point_D: Tensor, embedding_BD: Tensor) -> Tensor:
+    """Euclidean distance from a float64 point to each embedding, float64, shape ``(B,)``.
+
+    Embeddings in float32 are compared in float32, unless they lie so near that the point's rounding might be seen.
+    """
+    distance_B: Tensor = (embedding_BD - point_D.to(embedding_BD)).norm(dim=1).double()
+    if embedding_BD.dtype == torch.float32:
+        sure_B = (distance_B >= point_D.norm() * NEAR) & distance_B.isfinite()  # squares may overflow in float32
+        row_X = (~sure_B).nonzero()[:, 0]
+        distance_B[row_X] = (embedding_BD[row_X].double() - point_D).norm(dim=1)
+    return distance_B
 
 
 def weight_gaps(weight_CD: Tensor) -> Tensor:

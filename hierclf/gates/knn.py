@@ -1,11 +1,11 @@
 """Distance to the k-th nearest known image: no model of the classes at all, only their images.
 
-B images, D embedding, M images in the bank, R rows of one chunk
+B images, D embedding, M images in the bank
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -14,10 +14,8 @@ from torch.nn.functional import normalize
 
 from hierclf.errors import ConfigError
 from hierclf.gates.evidence import Evidence
+from hierclf.gates.neighbours import Bank
 from hierclf.gates.score import Score, scores
-
-SPARE = 8
-"""Candidates beyond the k-th neighbour, among which float32 cannot tell."""
 
 
 @scores.register("knn")
@@ -54,7 +52,12 @@ class NearestNeighbours(Score):
 
     def measure(self, evidence: Evidence, learnt: Mapping[str, Tensor]) -> Tensor:
         """The distance to the k-th neighbour, between 0 and 2."""
-        return neighbour_distance(unit_rows(evidence.embedding_BD), learnt["bank"], self.k)
+        return Bank(learnt["bank"]).distance(unit_rows(evidence.embedding_BD), self.k)
+
+    def prepare(self, learnt: Mapping[str, Tensor]) -> Callable[[Evidence], Tensor]:
+        """`measure` with the bank prepared for search once."""
+        bank = Bank(learnt["bank"])
+        return lambda evidence: bank.distance(unit_rows(evidence.embedding_BD), self.k)
 
 
 def unit_rows(embedding_BD: Tensor) -> Tensor:
@@ -85,27 +88,3 @@ def even_sample(label_B: Tensor, size: int, generator: Generator) -> Tensor:
     turn_B = torch.empty_like(group_B)  # the place of each image among the shuffled images of its group
     turn_B[by_group_B] = torch.arange(len(label_B)) - (size_K.cumsum(0) - size_K)[group_B[by_group_B]]
     return shuffled_B[turn_B.argsort(stable=True)[:size]].sort().values
-
-
-def neighbour_distance(embedding_BD: Tensor, bank_MD: Tensor, k: int) -> Tensor:
-    """Euclidean distance from each embedding to its k-th nearest in a bank, all of length 1 (or 0).
-
-    Candidates, some more than k, are found by one matrix product in float32, as ``‖a - b‖² = ‖a‖² + ‖b‖² - 2 aᵀb``.
-    Their distances are then taken from the differences themselves in float64, so that they stay exact where the vectors
-    almost agree, and which of several near neighbours is the k-th does not hang on the noise of the product.
-
-    Args:
-        embedding_BD: float32, shape ``(B, D)``.
-        bank_MD: float32, shape ``(M, D)`` with ``M >= 1``.
-        k: which neighbour; the farthest where there are fewer.
-
-    Returns:
-        float64, shape ``(B,)``.
-    """
-    half_M = bank_MD.square().sum(1) / 2
-    closeness_BM = torch.addmm(-half_M, embedding_BD, bank_MD.T)
-    near_BK = closeness_BM.topk(min(k + SPARE, len(bank_MD)), dim=1).indices
-    exact_BD = embedding_BD.double()
-    distances = [(exact_BD - bank_MD[near_B].double()).norm(dim=1) for near_B in near_BK.unbind(1)]
-    distance_B: Tensor = torch.stack(distances, dim=1).kthvalue(min(k, len(bank_MD)), dim=1).values
-    return distance_B

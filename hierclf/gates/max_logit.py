@@ -10,7 +10,7 @@ from torch import Tensor
 from hierclf.gates.score import logit_score
 
 
-@logit_score("max_logit")
+@logit_score("max_logit", reads_single=True)
 def max_logit_score(logits_BC: Tensor) -> Tensor:
     """How unknown each image looks: ``-max logits``, shape ``(B,)``.
 

@@ -1,6 +1,6 @@
 """Virtual logit matching: what the classifier says against how much of the embedding it has never had a use for.
 
-B images, D embedding, C known leaf classes, S dimensions outside the principal subspace
+B images, D embedding, C known leaf classes, S dimensions outside the principal subspace, X images left to float64
 """
 
 from __future__ import annotations
@@ -12,9 +12,14 @@ import torch
 from torch import Generator, Tensor
 
 from hierclf.errors import ConfigError
-from hierclf.gates.evidence import Evidence
+from hierclf.gates.energy import energy_score
+from hierclf.gates.evidence import Evidence, at_least_single
 from hierclf.gates.linear_head import linear_head
 from hierclf.gates.score import Score, scores
+
+SINGLE = 8 * 2.0**-24  # error of a length in float32, relative to the vector that was projected; mostly below an eighth
+TOLERANCE = 1e-5  # relative, and absolute below 1
+UNDERFLOW = 1e-15  # squares of smaller numbers are lost in float32
 
 
 @scores.register("vim")
@@ -57,10 +62,32 @@ class VirtualLogit(Score):
         return {"origin": origin_D, "residual": residual_DS, "factor": factor}
 
     def measure(self, evidence: Evidence, learnt: Mapping[str, Tensor]) -> Tensor:
-        """The virtual logit less the energy of the real ones."""
-        length_B = ((evidence.embedding_BD.double() - learnt["origin"]) @ learnt["residual"]).norm(dim=1)
-        unknown_B: Tensor = learnt["factor"] * length_B - evidence.logits_BC.double().logsumexp(1)
+        """The virtual logit less the energy of the real ones.
+
+        Embeddings in float32 are projected in float32, unless the residual is so small a part of them, or counts for
+        so much, that rounding might be seen.
+        """
+        embedding_BD, origin_D = at_least_single(evidence.embedding_BD), learnt["origin"]
+        energy_B = energy_score(at_least_single(evidence.logits_BC)).double()
+        length_B, whole_B = residual_length(embedding_BD, origin_D, learnt["residual"])
+        unknown_B: Tensor = learnt["factor"] * length_B + energy_B
+        if embedding_BD.dtype == torch.float32:
+            error_B = learnt["factor"] * SINGLE * (whole_B.clamp(min=UNDERFLOW) + origin_D.norm())
+            sure_B = error_B < TOLERANCE * unknown_B.abs().clamp(min=1.0)  # never where float32 overflows
+            row_X = (~sure_B).nonzero()[:, 0]
+            length_X, _ = residual_length(embedding_BD[row_X].double(), origin_D, learnt["residual"])
+            unknown_B[row_X] = learnt["factor"] * length_X + energy_B[row_X]
         return unknown_B
+
+
+def residual_length(embedding_BD: Tensor, origin_D: Tensor, residual_DS: Tensor) -> tuple[Tensor, Tensor]:
+    """Length of each embedding's residual, and of all of it, both seen from the origin, float64, shape ``(B,)``.
+
+    Computed in the embedding's precision.
+    """
+    centred_BD = embedding_BD - origin_D.to(embedding_BD)
+    residual_BS = centred_BD @ residual_DS.to(embedding_BD)
+    return residual_BS.norm(dim=1).double(), centred_BD.norm(dim=1).double()
 
 
 def principal_dimensions(size: int) -> int:

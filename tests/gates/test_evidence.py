@@ -5,7 +5,7 @@ import torch
 
 from hierclf.errors import DataError
 from hierclf.gates import Evidence
-from hierclf.gates.evidence import in_chunks
+from hierclf.gates.evidence import at_least_single, in_chunks
 
 
 def test_rows_are_taken_from_every_column(generator):
@@ -65,3 +65,26 @@ def test_large_but_finite_values_pass():
 def test_shapes_that_do_not_fit_are_refused(embedding, logits, label, message):
     with pytest.raises(DataError, match=message):
         Evidence(embedding, logits, label)
+
+
+def test_every_value_is_looked_at_once_however_many_scores_read_it(monkeypatch):
+    evidence, looks = Evidence(torch.zeros(4, 3), torch.zeros(4, 2)), []
+    usual = torch.Tensor.isfinite
+    monkeypatch.setattr(torch.Tensor, "isfinite", lambda values: looks.append(values) or usual(values))
+    for _ in range(3):
+        evidence.require_finite()
+    assert len(looks) == 2
+
+
+def test_holes_are_refused_again_and_again():
+    evidence = Evidence(torch.full((1, 2), torch.nan), torch.zeros(1, 2))
+    for _ in range(2):
+        with pytest.raises(DataError, match="rows #0"):
+            evidence.require_finite()
+
+
+def test_half_precision_is_raised_and_nothing_is_lowered():
+    for given, raised in (("float16", "float32"), ("bfloat16", "float32"), ("float32",) * 2, ("float64",) * 2):
+        values = torch.tensor([0.1], dtype=getattr(torch, given))
+        assert at_least_single(values).dtype == getattr(torch, raised)
+        assert at_least_single(values).double() == values.double()

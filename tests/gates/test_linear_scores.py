@@ -56,6 +56,32 @@ def test_fdbd_equals_that_of_pytorch_ood(head, generator):
     )  # theirs is a mean over 4 - 1 classes
 
 
+@pytest.mark.parametrize("name", ["vim", "fdbd"])
+@pytest.mark.parametrize("case", ["usual", "far off", "flat", "near the mean", "huge", "tiny", "large logits"])
+def test_float32_is_as_good_as_float64(name, case, head, generator):
+    rows = torch.randn(90, 10, generator=generator) * torch.linspace(0.1, 3, 10)
+    if case == "far off":
+        rows += 300
+    if case == "flat":  # the residual of known images is next to nothing, so that it counts for very much
+        rows[:, :6] *= 1e-4
+    if case == "huge":
+        rows *= 1e24
+    if case == "tiny":
+        rows *= 1e-24
+    if case == "large logits":
+        head.bias *= 1000
+    known, new = see(head, rows[:60]), rows[60:].clone()
+    if case == "near the mean":
+        new = (rows[:60].double().mean(0) + 1e-3 * rows[60:]).float()
+    if case == "flat":
+        new[::2, :6] *= 1e4
+    fitted = build_score(name).fit(known, generator)
+    single = see(head, new)
+    exact = fitted(Evidence(single.embedding_BD.double(), single.logits_BC.double()))
+    assert exact.isfinite().all()
+    torch.testing.assert_close(fitted(single), exact, rtol=1e-5, atol=1e-5)
+
+
 def test_fdbd_by_hand(generator):
     # two classes, weights (1, 0) and (-1, 0): the boundary is x = 0; the mean of the images is (0, 0)
     rows = torch.tensor([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from decimal import Decimal, localcontext
 
 import pytest
 import torch
@@ -42,6 +43,50 @@ def softmax(row):
 def test_scores_equal_their_formulas(score, slow, logits_BC):
     expected = torch.tensor([slow(row) for row in logits_BC.tolist()], dtype=torch.float64)
     torch.testing.assert_close(score(logits_BC), expected)
+
+
+def exactly(logits, *, gamma=0.1, largest=100):
+    """All four scores of one image, in decimals of 60 digits."""
+    with localcontext() as context:
+        context.prec = 60
+        ordered = sorted(map(Decimal, logits), reverse=True)
+        terms = [(value - ordered[0]).exp() for value in ordered]
+        total, power = sum(terms), Decimal(gamma)
+        p = [term / total for term in terms[:largest]]
+        best_left = sum(terms[1:]) / total  # 1 - p of the best
+        both = [p[0] * best_left, *(one * (1 - one) for one in p[1:])]
+        return {
+            max_logit_score: float(-ordered[0]),
+            msp_score: float(-p[0]),
+            energy_score: float(-(ordered[0] + total.ln())),
+            gen_score: float(sum((power * one.ln()).exp() for one in both if one > 0)),
+        }
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("spread", [0.1, 3.0, 30.0, "100 apart", "tied"])
+@pytest.mark.parametrize("classes", [1, 2, 130])
+def test_scores_are_exact_in_either_precision(dtype, spread, classes, generator):
+    logits_BC = torch.randn(12, classes, generator=generator)
+    if spread == "100 apart":
+        logits_BC = 100 * logits_BC.sign()
+        logits_BC[:, 0] = 100
+        logits_BC[:6, 1:] = -torch.linspace(-20, 100, 6)[:, None].expand(6, classes - 1)
+    elif spread == "tied":
+        logits_BC = logits_BC.round()
+    else:
+        logits_BC *= spread
+    logits_BC = logits_BC.to(dtype)
+    expected = [exactly(row) for row in logits_BC.tolist()]
+    for score in (max_logit_score, msp_score, energy_score, gen_score):
+        slow_B = torch.tensor([row[score] for row in expected], dtype=torch.float64)
+        torch.testing.assert_close(score(logits_BC).double(), slow_B, rtol=3e-6, atol=3e-6)
+
+
+def test_float32_still_tells_near_certain_images_apart():
+    gap_B = torch.tensor([18.0, 20.0, 25.0, 30.0])
+    scores_B = msp_score(torch.stack([gap_B, torch.zeros(4), torch.zeros(4)], dim=1))
+    torch.testing.assert_close(1 + scores_B, 2 * torch.exp(-gap_B.double()), rtol=1e-3, atol=0)
 
 
 def test_scores_equal_those_of_pytorch_ood(logits_BC):

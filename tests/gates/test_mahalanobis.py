@@ -145,3 +145,13 @@ def test_relative_distance_is_zero_with_a_single_class(known, new, generator):
 def test_shrinkage_out_of_range_is_refused():
     with pytest.raises(ConfigError, match=r"shrinkage from 0 to 1 or None .* got 1.5"):
         build_score("mahalanobis++", shrinkage=1.5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_float32_embeddings_are_scored_exactly_however_ill_conditioned(name, generator):
+    """Spreads over six orders of magnitude, far from the origin."""
+    rows = 50 + torch.randn(400, 12, generator=generator) * torch.logspace(-4, 2, 12)
+    label_B = torch.arange(400) % 4
+    fitted = build_score(name, shrinkage=0.0).fit(Evidence(rows[:300], torch.zeros(300, 4), label_B[:300]), generator)
+    exact = fitted(Evidence(rows[300:].double(), torch.zeros(100, 4)))
+    torch.testing.assert_close(fitted(Evidence(rows[300:], torch.zeros(100, 4))), exact, rtol=1e-9, atol=1e-9)

@@ -95,6 +95,14 @@ def test_half_precision_comes_in(name, generator):
     torch.testing.assert_close(score(half), score(rounded), rtol=1e-5, atol=1e-5)
 
 
+def test_single_precision_is_as_good_as_double(name, generator):
+    """What is measured in float32 where float32 comes in differs by less than counts as a tie."""
+    score = fitted(name, generator)
+    for new in (unknown_images(generator, 60), known_images(generator, 60)):
+        double = Evidence(new.embedding_BD.double(), new.logits_BC.double())
+        torch.testing.assert_close(score(new), score(double), rtol=1e-5, atol=1e-5)
+
+
 def test_holes_are_refused(name, generator):
     score, new = fitted(name, generator), unknown_images(generator, 5)
     new.embedding_BD[3, 0] = torch.nan
