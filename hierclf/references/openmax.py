@@ -23,8 +23,8 @@ B images, n training images, D embedding, N nodes, E edges, L leaves, K classes 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import torch
@@ -48,17 +48,20 @@ class OpenMax:
 
     Args:
         flat: whether there is one softmax over all leaves.
-        tail: how many of the largest distances the Weibull of a class is fitted to.
-        ranks: values of α to choose from by held-out log-loss; the paper, too, chose it on validation images.
+        tails: numbers of largest distances that the Weibull of a class is fitted to, and
+        ranks: values of α, to choose from by held-out log-loss; the paper, too, chose both on validation images. Its
+            tail of 20 was 1 or 2 % of a class's images; of few images a short tail is taken.
     """
 
     flat: bool = False
-    tail: int = 20
-    ranks: Sequence[int] = (1, 2, 3, 5, 10)
+    tails: tuple[int, ...] = (20, 10, 5, 3)
+    ranks: tuple[int, ...] = (1, 2, 3, 5, 10)
 
     def __post_init__(self) -> None:
-        if self.tail < 2 or not self.ranks or min(self.ranks) < 1:
-            raise ConfigError(f"tail is at least 2, ranks at least 1; got tail={self.tail}, ranks={self.ranks}")
+        if not self.tails or not self.ranks or min(self.tails) < 2 or min(self.ranks) < 1:
+            raise ConfigError(
+                f"expected tails of at least 2 and ranks of at least 1, got tails={self.tails} and ranks={self.ranks}"
+            )
 
     @property
     def name(self) -> str:
@@ -74,7 +77,7 @@ class OpenMax:
         held_out: tuple[Tensor, Tensor],
         generator: Generator,
     ) -> FittedStops:
-        """A linear classifier, its penalty chosen by held-out log-loss, a Weibull for each class, then α."""
+        """A linear classifier, its penalty chosen by held-out log-loss, and a Weibull for each class, with α."""
         require_usable(embedding_nD, label_n, plan, held_out, self.name)
         if self.flat:
             layer = flat_classifier(embedding_nD, label_n, plan, held_out, generator)
@@ -84,19 +87,19 @@ class OpenMax:
             layer = _node_classifiers(embedding_nD, label_n, plan, held_out, generator)
             group_K = plan.group_E
             own_nK = belonging(plan).along_NE[label_n]
-        tails = fit_tails(layer(embedding_nD), group_K, own_nK, self.tail)
+        logits_nK, logits_mK = layer(embedding_nD), layer(held_out[0])
+        fitted = [fit_tails(logits_nK, group_K, own_nK, tail) for tail in self.tails]
 
-        def stops_with(ranks: int) -> Callable[[Tensor], Tensor]:
-            def stops(embedding_BD: Tensor) -> Tensor:
-                class_BK, unknown_BG = openmax(layer(embedding_BD), group_K, tails, ranks)
-                return self._over_nodes(class_BK, unknown_BG, plan)
+        def held_out_log_loss(choice: tuple[Tails, int]) -> float:
+            stops_mN = self._over_nodes(*openmax(logits_mK, group_K, *choice), plan)
+            return -float(stops_mN.gather(1, held_out[1][:, None]).mean())
 
-            return stops
+        best = min(product(fitted, self.ranks), key=held_out_log_loss)
 
-        def held_out_log_loss(ranks: int) -> float:
-            return -float(stops_with(ranks)(held_out[0]).gather(1, held_out[1][:, None]).mean())
+        def stops(embedding_BD: Tensor) -> Tensor:
+            return self._over_nodes(*openmax(layer(embedding_BD), group_K, *best), plan)
 
-        return FittedStops(name=self.name, plan=plan, stops=stops_with(min(self.ranks, key=held_out_log_loss)))
+        return FittedStops(name=self.name, plan=plan, stops=stops)
 
     def _over_nodes(self, class_BK: Tensor, unknown_BG: Tensor, plan: DagPlan) -> Tensor:
         """The stop distribution, from the softmax of each group."""
