@@ -9,7 +9,7 @@ scored by all K, and in each fold it is asked how many of that fold's images loo
 All n images count, and each was scored by a model that had not seen it. But the new image is compared with K models
 that are not independent, and p is no exact p-value: turning away at p ≤ α is proven to turn away at most
 
-    2α + min {2 (1 - 1/K) / (n/K + 1),  (1 - K/n) / (K + 1)}
+    2α + min {2 (1 - α) (K - 1) / (n + K),  (1 - K/n) / (K + 1)}
 
 of the known images on average. In practice it stays close to α, which no theorem says. The first term holds for any
 score and folds of any sizes; the second for folds of one size and scores that do not depend on the order of the images
@@ -18,9 +18,11 @@ or the folds that they are fitted on (no random seed, no mini-batches).
 Why twice: fold k alone gives a true p-value, ``p_k = (1 + #{…}) / (n_k + 1)``, the sum above is a weighted mean of
 them, ``(n + K) Σ w_k p_k - K + 1`` over ``n + 1``, and twice a mean of dependent p-values is a p-value again.
 
-Vovk, *Cross-conformal predictors*, Annals of Mathematics and Artificial Intelligence 2015, arXiv:1208.0806; Barber,
-Candès, Ramdas and Tibshirani, *Predictive inference with the jackknife+*, Annals of Statistics 2021, arXiv:1905.02928
-(the bound, Theorem 4); Vovk and Wang, *Combining p-values via averaging*, Biometrika 2020, arXiv:1212.4966.
+Vovk, *Cross-conformal predictors*, Annals of Mathematics and Artificial Intelligence 2015, arXiv:1208.0806; Vovk and
+Wang, *Combining p-values via averaging*, Biometrika 2020, arXiv:1212.4966 (the first term, as Gasparin and Ramdas,
+*Improving the statistical efficiency of cross-conformal prediction*, 2025, arXiv:2503.01495, state it); Barber, Candès,
+Ramdas and Tibshirani, *Predictive inference with the jackknife+*, Annals of Statistics 2021, arXiv:1905.02928, Theorem
+4 (the second term).
 
 B images, n images that teach and calibrate, K folds
 """
@@ -119,12 +121,12 @@ def cross_bound(alpha: float, n: int, folds: int, *, symmetric: bool = False) ->
         At most 1, which says nothing.
 
     >>> round(cross_bound(0.05, 1000, 5), 4), round(cross_bound(0.05, 40, 40, symmetric=True), 4)
-    (0.108, 0.1)
+    (0.1076, 0.1)
     """
     exact(alpha)
     if not 2 <= folds <= n:
         raise CalibrationError(f"expected 2 folds or more and at least one image for each, got {folds} for {n} images")
-    more = 2 * (folds - 1) / (n + folds)
+    more = 2 * (1 - alpha) * (folds - 1) / (n + folds)
     if symmetric and n % folds == 0:
         more = min(more, (1 - folds / n) / (folds + 1))
     return min(2 * alpha + more, 1.0)
@@ -161,8 +163,8 @@ class CrossPromise:
         """The promise in words.
 
         >>> CrossPromise(alpha=0.05, n=200, folds=5).sentence
-        'As a rule about 5 % of known images are turned away; at most 13.9 % is what is proven (calibrated across 5 folds
-        of 200 known images that it also learnt from). How many unknown images are noticed cannot be promised.'
+        'As a rule about 5 % of known images are turned away; at most 13.7 % is what is proven (calibrated across 5
+        folds of 200 known images that it also learnt from). How many unknown images are noticed cannot be promised.'
         >>> CrossPromise(alpha=0.05, n=12, folds=4).sentence
         'No image is ever turned away: keeping 95 % of known images takes at least 19 images in the folds, and there
         are 12. Add known images, or lower keep.'
