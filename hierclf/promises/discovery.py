@@ -8,7 +8,7 @@ with room: on average it is q times the share of known images in the batch.
 
 Conformal p-values of one batch depend on each other, since all are compared with the same calibration images. The
 dependence is of the kind under which the procedure stays valid (PRDS, shown by Bates et al.), so no correction is
-needed: n calibration and the known new images must be exchangeable, in whatever company.
+needed. The calibration images and the known images of the batch must be exchangeable, whatever the others are.
 
 Benjamini and Hochberg, *Controlling the False Discovery Rate*, JRSS B 1995; Benjamini and Yekutieli, *The control of
 the false discovery rate in multiple testing under dependency*, Annals of Statistics 2001; Bates et al., *Testing for

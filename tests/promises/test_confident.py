@@ -53,10 +53,10 @@ def test_the_smallest_calibration_set_is_the_first_that_can_turn_somebody_away(a
     assert ConfidentPromise(alpha=alpha, delta=delta, n=least).holds
 
 
-def test_the_level_turns_away_the_same_images_also_with_ties(generator):
-    for n in (100, 137, 1000):
-        calibration = torch.randint(0, 40, (n,), generator=generator).double()
-        scores = torch.arange(-1.0, 42.0)
+@pytest.mark.parametrize("n", [58, 100, 137, 1000])
+def test_the_level_turns_away_the_same_images_with_and_without_ties(n, generator):
+    for calibration in (torch.randperm(n, generator=generator), torch.randint(0, 40, (n,), generator=generator)):
+        scores = torch.arange(-1.0, n + 1.0, 0.5)
         above = scores > confident_threshold(calibration, 0.1)
         assert torch.equal(p_values(calibration, scores) <= confident_level(n, 0.1), above)
 
