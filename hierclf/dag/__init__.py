@@ -1,5 +1,6 @@
 """L2: the taxonomy as tensors, and the probabilities on it as pure functions."""
 
+from hierclf.dag.below import smallest_below
 from hierclf.dag.distance import hop_table
 from hierclf.dag.plan import DagPlan, compile_plan
 from hierclf.dag.probabilities import (
@@ -13,6 +14,7 @@ from hierclf.dag.probabilities import (
     select_nodes,
 )
 from hierclf.dag.segment import segment_log_softmax, segment_logsumexp, segment_max
+from hierclf.dag.stops import membership_of_stops, route_log_shares, stop_log_probs
 
 __all__ = [
     "DagPlan",
@@ -24,9 +26,13 @@ __all__ = [
     "hop_table",
     "membership",
     "membership_of_leaves",
+    "membership_of_stops",
     "node_log_probs",
+    "route_log_shares",
     "segment_log_softmax",
     "segment_logsumexp",
     "segment_max",
     "select_nodes",
+    "smallest_below",
+    "stop_log_probs",
 ]

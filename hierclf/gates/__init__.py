@@ -7,45 +7,61 @@ from hierclf.gates.fdbd import BoundaryDistance
 from hierclf.gates.gate import Gate, default_scores, fit_gate
 from hierclf.gates.gen import gen_score
 from hierclf.gates.knn import NearestNeighbours
+from hierclf.gates.made import MadeHead
 from hierclf.gates.mahalanobis import Mahalanobis
 from hierclf.gates.max_logit import max_logit_score
 from hierclf.gates.msp import msp_score
+from hierclf.gates.node_gates import NodeGates, NodeSurprise, NovelMap, belongs, gated_nodes, raw_scores
+from hierclf.gates.node_scores import NodeEvidence, NodeGaussians, node_scores
 from hierclf.gates.one_class import IsolationTrees, LocalDensity, SupportVectors
 from hierclf.gates.ood import PytorchOod
 from hierclf.gates.outlier import OutlierHead
 from hierclf.gates.promise import GatePromise
 from hierclf.gates.score import FittedScore, Score, build_score, load_score, logit_score, scores
+from hierclf.gates.tables import ClassStatistics, ClassTables
 from hierclf.gates.vim import VirtualLogit
 from hierclf.promises.conformal import conformal_threshold, minimum_calibration_size, p_values
 
 __all__ = [
     "BoundaryDistance",
+    "ClassStatistics",
+    "ClassTables",
     "Evidence",
     "FittedScore",
     "Gate",
     "GatePromise",
     "IsolationTrees",
     "LocalDensity",
+    "MadeHead",
     "Mahalanobis",
     "NearestNeighbours",
+    "NodeEvidence",
+    "NodeGates",
+    "NodeGaussians",
+    "NodeSurprise",
+    "NovelMap",
     "OutlierHead",
     "PValueMap",
     "PytorchOod",
     "Score",
     "SupportVectors",
     "VirtualLogit",
+    "belongs",
     "build_score",
     "combinations",
     "conformal_threshold",
     "default_scores",
     "energy_score",
     "fit_gate",
+    "gated_nodes",
     "gen_score",
     "load_score",
     "logit_score",
     "max_logit_score",
     "minimum_calibration_size",
     "msp_score",
+    "node_scores",
     "p_values",
+    "raw_scores",
     "scores",
 ]
