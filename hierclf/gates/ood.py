@@ -98,7 +98,7 @@ class PytorchOod(Score):
         extra_CC = torch.eye(known.logits_BC.shape[1])[: None if self.name == "OpenMax" else 0]
 
         def measure(evidence: Evidence) -> Tensor:
-            logits_BC = torch.cat([evidence.logits_BC.float(), extra_CC])
+            logits_BC = torch.cat([evidence.logits_BC.float(), extra_CC.to(evidence.logits_BC.device)])
             return torch.as_tensor(detector.predict_logits(logits_BC))[: len(evidence)].double()
 
         return measure

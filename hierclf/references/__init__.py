@@ -5,12 +5,14 @@ from hierclf.references.hnd_loo import HndLoo
 from hierclf.references.hnd_td import HndTd
 from hierclf.references.linear import LinearMap, fit_linear
 from hierclf.references.mos import Mos
+from hierclf.references.nearest import FittedNearest
 from hierclf.references.openmax import OpenMax
 from hierclf.references.prohoc import Prohoc
 from hierclf.references.reference import FittedReference, FittedStops, Reference, references
 
 __all__ = [
     "BackOff",
+    "FittedNearest",
     "FittedReference",
     "FittedStops",
     "HndLoo",

@@ -11,8 +11,9 @@ Along the path these multiply. A node with one child is never novel. Nothing lie
 the root is β·H / (1 + β·H), H being the entropy over all leaves; the paper has β = 0 where no image is far, else β = 1.
 
 The paper trains one network per depth; here each is one linear layer on the same embedding. It answers with the node of
-least expected distance; here the likeliest node answers, as in every other reference, and `FittedReference.__call__`
-gives the distribution for any other rule. Defined on trees: a class of a DAG may have two ancestors at one depth.
+least expected distance: ``prohoc`` is that, with entropy. In ``prohoc_entropy`` and
+``prohoc_complement`` the likeliest node answers, as in every other reference. Defined on trees: a class of a DAG may
+have two ancestors at one depth.
 
 Wallin, Kahl and Hammarstrand, *ProHOC: Probabilistic Hierarchical Out-of-Distribution Classification via Multi-Depth
 Networks*, CVPR 2025, arXiv:2503.21397.
@@ -32,6 +33,7 @@ from torch import Generator, Tensor
 from hierclf.dag import DagPlan, segment_logsumexp
 from hierclf.errors import ConfigError
 from hierclf.references.linear import fit_linear
+from hierclf.references.nearest import FittedNearest
 from hierclf.references.reference import FittedStops, references, require_usable
 
 
@@ -42,10 +44,12 @@ class Prohoc:
     Args:
         novelty: ``"entropy"`` or ``"complement"``.
         root_weight: β, how much the entropy over leaves counts as novelty at the root.
+        nearest: whether the node of least expected distance answers, and not the likeliest.
     """
 
     novelty: Literal["entropy", "complement"]
     root_weight: float = 1.0
+    nearest: bool = False
 
     def __post_init__(self) -> None:
         if self.novelty not in ("entropy", "complement"):
@@ -55,8 +59,8 @@ class Prohoc:
 
     @property
     def name(self) -> str:
-        """``prohoc_entropy`` or ``prohoc_complement``."""
-        return f"prohoc_{self.novelty}"
+        """``prohoc_entropy``, ``prohoc_complement``, or with the least expected distance ``prohoc``."""
+        return "prohoc" if self.nearest else f"prohoc_{self.novelty}"
 
     def fit(
         self,
@@ -66,7 +70,7 @@ class Prohoc:
         *,
         held_out: tuple[Tensor, Tensor],
         generator: Generator,
-    ) -> FittedStops:
+    ) -> FittedStops | FittedNearest:
         """One softmax layer per depth, all under one penalty, chosen by their summed held-out log-loss.
 
         Raises:
@@ -91,9 +95,11 @@ class Prohoc:
             logits = torch.split(layer(embedding_BD), sizes, dim=1)
             return stops_of_depths([part.log_softmax(1) for part in logits], depths, plan, self)
 
-        return FittedStops(name=self.name, plan=plan, stops=stops)
+        fitted = FittedStops(name=self.name, plan=plan, stops=stops)
+        return FittedNearest(inner=fitted) if self.nearest else fitted
 
 
+references.register("prohoc")(Prohoc(novelty="entropy", nearest=True))
 references.register("prohoc_entropy")(Prohoc(novelty="entropy"))
 references.register("prohoc_complement")(Prohoc(novelty="complement"))
 
