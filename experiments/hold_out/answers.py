@@ -14,7 +14,7 @@ stop distribution.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,7 @@ from hierclf.classifier import HierarchicalClassifier
 from hierclf.dag import DagPlan
 from hierclf.model import Model
 from hierclf.promises import conformal_threshold
-from hierclf.references import FittedReference, Reference
+from hierclf.references import FittedReference, FittedStops, Reference
 
 # B images, n images to learn from, D embedding, N nodes
 
@@ -99,6 +99,9 @@ def reference_answers(
         alpha: the promised share.
     """
     threshold = conformal_threshold(-fitted.known_score(calibration_nD), alpha)
+    if isinstance(fitted, FittedStops):  # everything that is asked below follows from one table
+        table_BN = fitted(embedding_BD)
+        fitted = replace(fitted, stops=lambda _: table_BN)
     promised_B = fitted.decide(embedding_BD, -threshold)
     return Answers(
         promised_B=promised_B.numpy(),
