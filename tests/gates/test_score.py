@@ -27,7 +27,7 @@ def fitted(name, generator, *, classes=4):
 def test_every_score_is_there():
     assert set(EVERY_SCORE) == {
         *("msp", "max_logit", "energy", "gen", "mahalanobis", "mahalanobis++", "relative_mahalanobis++", "knn"),
-        *("fdbd", "vim", "outlier", "one_class_svm", "isolation_forest", "lof"),
+        *("fdbd", "vim", "outlier", "made", "one_class_svm", "isolation_forest", "lof"),
     }
 
 
@@ -115,7 +115,7 @@ def test_holes_are_refused(name, generator):
 def test_fitting_on_nothing_is_refused(name, generator):
     nothing = known_images(generator, 4)[:0]
     with pytest.raises(DataError, match=r"expected images of the known classes to fit .* on, got none"):
-        build_score(name).fit(nothing, generator, nothing)
+        build_score(name).fit(nothing, generator, unknown_images(generator, 4))
 
 
 def test_misspelt_names_and_options_are_corrected():

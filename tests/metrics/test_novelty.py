@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 import pytest
+import torch
 
-from hierclf.dag import compile_plan
+from hierclf.dag import compile_plan, membership_of_leaves, stop_log_probs
 from hierclf.errors import DataError
 from hierclf.metrics import (
     Ancestry,
@@ -145,6 +146,21 @@ def test_a_perfect_stop_distribution_fills_the_square():
         stop_BN = np.log(np.eye(len(TWO_LEVEL)))
     curve = stop_curve(stop_BN, target, ancestry.height_N > 0, ancestry)
     assert known_novel_area(curve) == novel_accuracy_at_known(curve) == 1.0
+
+
+def test_without_a_bias_the_curve_passes_through_the_decisions_of_the_model(plan, ancestry, random):
+    """Memberships of the known leaves and a chance to be novel at each internal node, made one distribution."""
+    leaf_BL = torch.from_numpy(random.dirichlet(np.full(plan.num_leaves, 0.3), size=60)).log()
+    node_BN = membership_of_leaves(leaf_BL, plan)
+    chance_BN = torch.from_numpy(random.uniform(0.05, 0.6, size=node_BN.shape)).log()
+    stop_BN = stop_log_probs(node_BN, chance_BN, plan).numpy()
+    np.testing.assert_allclose(np.exp(stop_BN).sum(axis=1), 1)
+    inner = np.flatnonzero(ancestry.height_N > 0)
+    novel = np.arange(60) % 2 == 0
+    target = np.where(novel, random.choice(inner, 60), random.choice(ancestry.leaf_L, 60))
+    right = stop_BN.argmax(axis=1) == target
+    points = np.transpose(stop_curve(stop_BN, target, novel, ancestry))
+    assert np.isclose(points, (right[~novel].mean(), right[novel].mean())).all(axis=1).any()
 
 
 def test_a_known_image_labelled_at_a_meta_class_is_right_below_it():
