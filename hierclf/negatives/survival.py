@@ -16,7 +16,7 @@ CONFIDENT = 0.5
 """Probability of the likeliest class from which a network counts as confident at least."""
 
 ORDINARY = 0.1
-"""P-value above which an image counts as ordinary; of known images, that many are less ordinary by chance."""
+"""An image counts as ordinary if more than this share of known images look at least as unknown."""
 
 MOST_SURVIVORS = 0.2
 """Share of a class's images that may pass for known under a transformation that is used on it."""
@@ -25,23 +25,26 @@ PRIOR_IMAGES = 4
 """So many images' worth of the transformation's mean share are added to each class's own."""
 
 
-def pass_for_known(log_probs_ML: Tensor, p_value_M: Tensor, known_log_probs_BL: Tensor) -> Tensor:
+def pass_for_known(log_probs_ML: Tensor, score_M: Tensor, known_log_probs_BL: Tensor, known_score_B: Tensor) -> Tensor:
     """Whether each image passes for a known class: it looks ordinary, and the network is confident.
 
-    Confident means that the likeliest class has a probability of a half, or as much as nine tenths of known images have;
-    a network after a short training may be unsure of everything.
+    Confident means that the likeliest class has a probability of a half, or as much as nine in ten known images have; a
+    network after a short training may be unsure of everything.
 
     Args:
         log_probs_ML: log-probabilities of the known classes, float.
-        p_value_M: how ordinary each image looks among known images, float.
-        known_log_probs_BL: log-probabilities for known images that the network did not learn from, float.
+        score_M: how unknown each image looks, by any gate score, float.
+        known_log_probs_BL: log-probabilities for known images that the network did not learn from, at least one, float.
+        known_score_B: how unknown these look.
 
     Returns:
         Bool, shape ``(M,)``.
     """
     confidence_B = known_log_probs_BL.double().exp().amax(1)
-    usual = float(confidence_B.quantile(ORDINARY)) if len(confidence_B) else CONFIDENT
-    return (log_probs_ML.double().exp().amax(1) >= min(CONFIDENT, usual)) & (p_value_M > ORDINARY)
+    least = min(CONFIDENT, float(confidence_B.quantile(ORDINARY)))
+    below_M = torch.searchsorted(known_score_B.sort().values, score_M.contiguous())
+    ordinary_M = 1 - below_M.double() / len(known_score_B) > ORDINARY
+    return (log_probs_ML.double().exp().amax(1) >= least) & ordinary_M
 
 
 def survival_rates(passes_M: Tensor, how_M: Tensor, label_M: Tensor, shape: tuple[int, int]) -> Tensor:

@@ -3,30 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from hierclf.backbones import Backbone, EmbeddingCache, choose_device
-from hierclf.dag import DagPlan
+from hierclf.dag import DagPlan, compile_plan
 from hierclf.data import ImageSet
 from hierclf.embedding import embed_images
 from hierclf.errors import DataError
+from hierclf.gates.knn import even_sample
 from hierclf.heads import Head, heads
+from hierclf.losses import label_weights
+from hierclf.negatives import NegativeRecipe
 from hierclf.progress import Progress
 from hierclf.settings import Settings
 from hierclf.training.balance import RESAMPLED, image_weights
+from hierclf.training.bench import Bench, FrozenViews
 from hierclf.training.chance import seeded
 from hierclf.training.choices import level_weights
+from hierclf.training.embedded_negatives import EmbeddedNegatives, embed_negatives, of_recipe
 from hierclf.training.fine_tune import TrainingState, fine_tune
-from hierclf.training.negatives import Bench, MadeEmbeddings, NegativeChoice, choose_negatives, embed_negatives
+from hierclf.training.negatives import (
+    MadeEmbeddings,
+    NegativeChoice,
+    choose_negatives,
+    named_transformations,
+    whole_recipe,
+)
 from hierclf.training.preparation import Prepared
 from hierclf.training.schedule import Schedule, plan_schedule
 from hierclf.training.trainer import TrainingImages
 
 # n known images, m images of other, D embedding, N nodes, K nodes on the longest path
+
+
+MOST_NEGATIVES = 1000
+"""So many are made at most where the backbone is frozen: embedding them is all that they cost."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -50,11 +65,14 @@ class Features:
     made: MadeEmbeddings | None = None
 
 
-def given_features(prepared: Prepared) -> Features:
+def given_features(prepared: Prepared, settings: Settings) -> Features:
     """Embeddings that the user gave."""
     assert isinstance(prepared.images, Tensor)
     assert prepared.other is None or isinstance(prepared.other, Tensor)
-    return Features(embedding_nD=prepared.images, other_mD=prepared.other)
+    notes = []
+    if settings.negatives not in ("none", "auto"):
+        notes.append("No negatives were made: they are made of images, and embeddings were given.")
+    return Features(embedding_nD=prepared.images, other_mD=prepared.other, notes=tuple(notes))
 
 
 def frozen_features(
@@ -67,7 +85,8 @@ def frozen_features(
     if settings.embedding_loss is not None:
         notes.append(f"embedding_loss={settings.embedding_loss!r} was not used: the backbone is frozen.")
     known_nD, other_mD = _embed_all(prepared, backbone.freeze(), settings, cache, progress)
-    return Features(embedding_nD=known_nD, other_mD=other_mD, notes=tuple(notes))
+    choice, made = _frozen_negatives(prepared, backbone, settings, known_nD, other_mD, progress)
+    return Features(embedding_nD=known_nD, other_mD=other_mD, notes=(*notes, *choice.notes), made=made)
 
 
 def trained_features(
@@ -107,7 +126,9 @@ def trained_features(
         on_epoch=on_epoch,
     )
     known_nD, other_mD = _embed_all(prepared, backbone.freeze(), settings, None, progress)
-    made = _made(prepared, backbone, settings, choice)
+    made = None
+    if choice.recipe is not None:
+        made = _read_with(choice, _negatives(prepared, backbone, settings, choice.recipe, prepared.parts.fit))
     return Features(embedding_nD=known_nD, other_mD=other_mD, head=head, log=tuple(log), notes=choice.notes, made=made)
 
 
@@ -136,23 +157,53 @@ def _bench(
     )
 
 
-def _made(prepared: Prepared, backbone: Backbone, settings: Settings, choice: NegativeChoice) -> MadeEmbeddings | None:
-    """Negatives of the images to learn from, as the finished backbone sees them."""
+def _frozen_negatives(
+    prepared: Prepared,
+    backbone: Backbone,
+    settings: Settings,
+    known_nD: Tensor,
+    other_mD: Tensor | None,
+    progress: Progress,
+) -> tuple[NegativeChoice, MadeEmbeddings | None]:
+    """Negatives for a backbone that stays as it is: they are embedded once, and the trials choose among them."""
+    names = named_transformations(settings.negatives)
+    if not names:
+        return NegativeChoice(), None
+    plan = compile_plan(prepared.taxonomy)
+    weight_NK = label_weights(plan, "leaf")
+    schedule = plan_schedule(settings, "leaf", count=len(prepared.parts.fit), pretrained=True)
+    bench = _bench(prepared, backbone, settings, plan, weight_NK, schedule, progress)
+    label_B = bench.label_n[bench.fit]
+    rows = even_sample(label_B, MOST_NEGATIVES, torch.Generator().manual_seed(settings.seed)).numpy()
+    made = _negatives(prepared, backbone, settings, whole_recipe(names, bench.classes, plan), bench.fit[rows])
+    choice = choose_negatives(replace(bench, frozen=FrozenViews(embedding_nD=known_nD, other_mD=other_mD, made=made)))
     if choice.recipe is None:
-        return None
+        return choice, None
+    return choice, _read_with(choice, of_recipe(made, choice.recipe, label_B))
+
+
+def _negatives(
+    prepared: Prepared, backbone: Backbone, settings: Settings, recipe: NegativeRecipe, places: np.ndarray
+) -> EmbeddedNegatives:
+    """Negatives of some of the known images, as the finished backbone sees them."""
     assert isinstance(prepared.images, ImageSet)
-    places = prepared.parts.fit
-    embedding_MD, how_M, label_M = embed_negatives(
+    return embed_negatives(
         backbone,
         prepared.images.subset(places),
         torch.from_numpy(prepared.label_n[places]),
-        choice.recipe,
+        recipe,
         torch.Generator().manual_seed(settings.seed),
         device=choose_device(settings.device),
         workers=settings.workers,
     )
-    kind_M = choice.recipe.kind_TN[how_M, label_M]
-    return MadeEmbeddings(embedding_MD=embedding_MD, kind_M=kind_M, scores=choice.scores)
+
+
+def _read_with(choice: NegativeChoice, made: EmbeddedNegatives) -> MadeEmbeddings | None:
+    """What the gate reads; None where no image that the recipe allows was drawn."""
+    if choice.recipe is None or not len(made):
+        return None
+    kind_M = choice.recipe.kind_TN[made.how_M, made.label_M]
+    return MadeEmbeddings(embedding_MD=made.embedding_MD, kind_M=kind_M, scores=choice.scores)
 
 
 def _to_learn_from(prepared: Prepared, settings: Settings) -> TrainingImages:

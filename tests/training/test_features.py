@@ -4,15 +4,17 @@ import pytest
 import torch
 from torch import nn
 
-from hierclf.backbones import Backbone, EmbeddingCache, Preprocessing
+from hierclf.backbones import Backbone, EmbeddingCache, Preprocessing, build_backbone
 from hierclf.dag import compile_plan
 from hierclf.errors import DataError
 from hierclf.losses import label_weights
 from hierclf.progress import silent
 from hierclf.settings import Settings
+from hierclf.taxonomy import Taxonomy
 from hierclf.training import prepare_embeddings, prepare_images
+from hierclf.training.chance import seeded
 from hierclf.training.features import frozen_features, given_features, trained_features
-from tests.synthetic import LETTERS, SHAPES, STRANGE, clouds, glyphs, write_folder
+from tests.synthetic import GLYPHS, LETTERS, SHAPES, STRANGE, clouds, glyphs, write_folder
 
 DIVISION = {"keep": 0.95, "calibration_share": 0.15, "seed": 0}
 
@@ -44,7 +46,7 @@ def shapes():
 
 def test_given_embeddings_are_taken_as_they_are():
     prepared = prepare_embeddings(*clouds(), None, LETTERS, **DIVISION)
-    features = given_features(prepared)
+    features = given_features(prepared, Settings())
     assert features.embedding_nD is prepared.images
     assert features.other_mD is features.head is None
 
@@ -95,3 +97,53 @@ def test_an_image_that_goes_bad_between_scan_and_embedding_is_named(tmp_path):
     prepared.images.images[4].write_bytes(b"")
     with pytest.raises(DataError, match=r"could be embedded a moment ago: .*png: the file is empty"):
         frozen_features(prepared, backbone_of(), Settings(), cache=None, progress=silent)
+
+
+def test_negatives_of_a_trained_backbone_are_embedded_with_what_it_has_become():
+    shapes = prepare_images(*glyphs(count=30), glyphs(STRANGE, 5)[0], SHAPES, **DIVISION)
+    plan = compile_plan(SHAPES)
+    backbone = build_backbone("small_cnn", weights=None, image_size=(12, 12), grey=True)
+    features = trained_features(
+        shapes,
+        backbone,
+        Settings(epochs=8, negatives=["shuffled_4x4"]),
+        plan,
+        label_weights(plan, "leaf"),
+        progress=silent,
+        state=None,
+        on_epoch=None,
+    )
+    assert features.made.scores == ("mahalanobis++", "knn", "outlier", "made")  # images of other are at hand as well
+    assert features.made.embedding_MD.shape == (len(features.made.kind_M), 128)
+    assert 0 < len(features.made.kind_M) <= len(shapes.parts.fit)
+    assert features.notes[0].startswith("Learnt from negatives made of the known images (shuffled_4x4)")
+
+
+def test_a_frozen_backbone_embeds_negatives_once(shapes):
+    backbone = backbone_of()
+    settings = Settings(negatives=["upside_down", "shuffled_4x4"])
+    features = frozen_features(shapes, backbone, settings, cache=None, progress=silent)
+    assert 50 < backbone.features.seen <= 50 + len(shapes.parts.fit)
+    assert features.made.scores == ("mahalanobis++", "knn", "outlier", "made")
+    assert features.made.embedding_MD.shape == (len(features.made.kind_M), 12)
+
+
+def test_with_a_frozen_backbone_held_out_classes_decide_too():
+    five = Taxonomy.from_edges([("sign", name) for name in (*GLYPHS, "square")])
+    signs = prepare_images(*glyphs((*GLYPHS, "square"), 40), None, five, **DIVISION)
+    with seeded(0):
+        backbone = build_backbone("small_cnn", weights=None, image_size=(12, 12), grey=True)
+    features = frozen_features(signs, backbone, Settings(negatives="auto"), cache=None, progress=silent)
+    assert "AUROC of held-out classes" in features.notes[-1]
+    assert (features.made is None) == ("not used" in features.notes[-1])
+
+
+def test_of_given_embeddings_no_negatives_can_be_made():
+    prepared = prepare_embeddings(*clouds(), None, LETTERS, **DIVISION)
+    assert given_features(prepared, Settings(negatives=["mixed"])).notes == (
+        "No negatives were made: they are made of images, and embeddings were given.",
+    )
+
+
+def test_without_negatives_there_are_none(shapes):
+    assert frozen_features(shapes, backbone_of(), Settings(), cache=None, progress=silent).made is None

@@ -8,11 +8,12 @@ import torch
 from torch import nn
 
 from hierclf.errors import DataError
+from hierclf.negatives import NegativeRecipe, make_negatives
 from hierclf.progress import silent
 from hierclf.training.trainer import Trainer, known_or_other_loss
 
 
-def trainer_of(workshop, backbone=None, other=None, **settings):
+def trainer_of(workshop, backbone=None, other=None, negatives=None, **settings):
     network, head = workshop.network()
     return Trainer(
         backbone or network,
@@ -23,6 +24,7 @@ def trainer_of(workshop, backbone=None, other=None, **settings):
         workshop.schedule(**settings),
         device=torch.device("cpu"),
         workers=0,
+        negatives=negatives,
     )
 
 
@@ -117,3 +119,82 @@ def test_right_is_the_likeliest_leaf_at_or_below_the_label(workshop):
         label_n = torch.full((20,), nodes.index(label))
         held_out = type(images)(images=images.images, label_n=label_n)
         assert trainer.assess(held_out)["held_out_accuracy"] == right
+
+
+def negatives_of(workshop, *names, nodes=None):
+    allowed = torch.zeros(len(names), workshop.plan.num_nodes, dtype=torch.bool)
+    allowed[:, workshop.plan.leaf_L if nodes is None else torch.tensor(nodes)] = True
+    return NegativeRecipe(names=names, allowed_TN=allowed)
+
+
+def test_negatives_compete_with_the_leaves_as_kinds_after_those_of_other(workshop):
+    recipe = negatives_of(workshop, "mirrored", "mixed")
+    trainer = trainer_of(workshop, other=workshop.other(), negatives=recipe)
+    assert trainer.networks["kinds"].out_features == 2 + 8
+    trainer.networks.eval()
+    with torch.no_grad():
+        trainer.networks["kinds"].weight.normal_(generator=torch.Generator().manual_seed(0))
+    batch, strange = next(trainer._stream(np.arange(0, 80, 5))), next(trainer._strangers(80, np.random.default_rng(0)))
+    trainer.chance.manual_seed(5)
+    with torch.no_grad():
+        whole = float(trainer.loss(0, batch, strange))
+        label_B = trainer.known.label_n[batch.index_B]
+        made = make_negatives(batch.images_BCHW, label_B, recipe, torch.Generator().manual_seed(5), count=16)
+        leaf, kinds = {}, {}
+        for name, images in (("known", batch), ("other", strange), ("made", None)):
+            embedding = trainer.backbone(made.images_MCHW if images is None else images.images_BCHW)
+            leaf[name] = trainer.head.leaf_scores(trainer.head(embedding)).double()
+            kinds[name] = trainer.networks["kinds"](embedding).double()
+        log_probs = {name: torch.cat([leaf[name], kinds[name]], 1).log_softmax(1) for name in leaf}
+    slots = workshop.plan.leaf_slot_N
+    right = [
+        float(row[slots[label]] - row[:4].logsumexp(0)) for row, label in zip(log_probs["known"], label_B, strict=True)
+    ]
+    known = [float(row[:4].logsumexp(0)) for row in log_probs["known"]]
+    other = [
+        float(row[4 + trainer.other.label_n[place]])
+        for row, place in zip(log_probs["other"], strange.index_B, strict=True)
+    ]
+    mine = [
+        float(row[4 + 2 + recipe.kind_TN[how, label]])
+        for row, how, label in zip(log_probs["made"], made.how_M, made.label_M, strict=True)
+    ]
+    expected = -np.mean(right) - 0.5 * (np.mean(known) + 0.5 * (np.mean(other) + np.mean(mine)))
+    assert whole == pytest.approx(expected, rel=1e-4)
+
+
+def test_negatives_of_an_epoch_follow_from_seed_and_epoch(workshop):
+    def loss(epoch, seed):
+        trainer = trainer_of(workshop, negatives=negatives_of(workshop, "warped"), seed=seed)
+        return trainer.run_epoch(epoch, silent)["loss"]
+
+    assert loss(0, 0) == loss(0, 0)
+    assert loss(0, 0) != loss(1, 0)
+    assert loss(0, 0) != loss(0, 1)
+
+
+def test_a_network_learns_to_tell_negatives_from_known_images(workshop):
+    recipe = negatives_of(workshop, "mixed", "shuffled_4x4")
+    trainer = trainer_of(workshop, negatives=recipe, epochs=12)
+    for epoch in range(12):
+        trainer.run_epoch(epoch, silent)
+    trainer.networks.eval()
+    later = workshop.images(20, seed=9)
+    with torch.no_grad():
+        images = trainer.backbone.preprocessing.batch(later.images.images)
+        made = make_negatives(images, later.label_n, recipe, torch.Generator().manual_seed(1), count=80)
+        odds = []
+        for side in (images, made.images_MCHW):
+            embedding = trainer.backbone(side)
+            leaf = trainer.head.leaf_scores(trainer.head(embedding)).logsumexp(1)
+            odds.append(trainer.networks["kinds"](embedding).logsumexp(1) - leaf)
+    assert (odds[0][:, None] < odds[1][None, :]).double().mean() > 0.95
+
+
+def test_a_batch_without_negatives_is_a_batch_as_before(workshop):
+    nobody = negatives_of(workshop, "mixed", nodes=[0])  # no image is labelled with the root
+    trainer, plain = trainer_of(workshop, negatives=nobody), trainer_of(workshop)
+    batch = next(trainer._stream(np.arange(16)))
+    trainer.networks.eval()
+    plain.networks.eval()
+    assert trainer.loss(0, batch, None).item() == plain.loss(0, batch, None).item()

@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from hierclf import HierarchicalClassifier
+from hierclf.backbones import build_backbone
+from hierclf.dag import compile_plan
+from hierclf.data import load_images
+from hierclf.errors import ConfigError, DataError, UnknownName
+from hierclf.losses import label_weights
+from hierclf.metrics import auroc
+from hierclf.negatives import NegativeRecipe
+from hierclf.progress import silent
+from hierclf.settings import Settings
+from hierclf.taxonomy import Taxonomy
+from hierclf.training import Schedule, negatives
+from hierclf.training.bench import Bench
+from hierclf.training.chance import seeded
+from hierclf.training.embedded_negatives import embed_negatives
+from hierclf.training.negatives import choose_negatives, named_transformations
+from tests.synthetic import GLYPHS, glyphs
+
+SIGNS = Taxonomy.from_edges([("sign", name) for name in (*GLYPHS, "square")])
+
+
+def bench_of(taxonomy=SIGNS, count=40, epochs=8, **settings):
+    plan = compile_plan(taxonomy)
+    pictures, labels = glyphs(tuple(taxonomy.leaves), count)
+    order = np.random.default_rng(0).permutation(len(labels))
+    fit, tune = np.split(order, [4 * len(order) // 5])
+    with seeded(0):
+        backbone = build_backbone("small_cnn", weights=None, image_size=(12, 12), grey=True)
+    return Bench(
+        images=load_images(pictures),
+        label_n=torch.tensor([taxonomy.index(label) for label in labels]),
+        fit=np.sort(fit),
+        tune=np.sort(tune),
+        other=None,
+        backbone=backbone,
+        plan=plan,
+        weight_NK=label_weights(plan, "leaf"),
+        schedule=Schedule(epochs=epochs, batch_size=16, augmentation="none"),
+        settings=Settings(**settings),
+        progress=silent,
+    )
+
+
+def test_names_of_the_setting():
+    assert named_transformations("none") == ()
+    assert named_transformations("auto") == negatives.TRIED
+    assert named_transformations("mixed") == named_transformations(["mixed"]) == ("mixed",)
+    with pytest.raises(UnknownName, match="did you mean 'mirrored'"):
+        named_transformations(["miror"])
+    with pytest.raises(ConfigError, match="at least one transformation"):
+        named_transformations([])
+
+
+def test_none_costs_nothing(monkeypatch):
+    monkeypatch.setattr(negatives, "short_training", None)
+    choice = choose_negatives(bench_of(negatives="none"))
+    assert (choice.recipe, choice.scores, choice.notes) == (None, (), ())
+
+
+def test_too_few_classes_are_told(monkeypatch):
+    monkeypatch.setattr(negatives, "short_training", None)
+    three = Taxonomy.from_edges([("sign", name) for name in GLYPHS[:3]])
+    choice = choose_negatives(bench_of(three, negatives="auto"))
+    assert choice.recipe is None
+    assert choice.notes[0].startswith("No negatives were tried: 3 classes are too few to hold some out.")
+
+
+@pytest.mark.slow
+def test_a_class_is_left_out_of_what_it_survives():
+    bench = bench_of(epochs=32, negatives=["mirrored", "rotated_90", "shuffled_4x4"])
+    choice = choose_negatives(bench)
+    nodes = bench.plan.nodes
+    allowed = {
+        name: dict(zip(nodes, row.tolist(), strict=True))
+        for name, row in zip(choice.recipe.names, choice.recipe.allowed_TN, strict=True)
+    }
+    assert not allowed["mirrored"]["bar"]  # a mirrored bar is a bar
+    assert not allowed["mirrored"]["pole"]
+    assert not allowed["rotated_90"]["cross"]
+    assert not allowed["rotated_90"]["bar"]  # a pole, and known too
+    assert allowed["mirrored"]["slash"]  # a backslash is new
+    assert allowed["rotated_90"]["slash"]
+    assert allowed["shuffled_4x4"]["square"]
+    assert not any(row["sign"] for row in allowed.values())
+    assert choice.scores == ("mahalanobis++", "knn", "made")
+    assert "pairs of a transformation and a class that survives it" in choice.notes[0]
+
+
+@pytest.mark.slow
+def test_trials_leave_the_backbone_alone_and_say_what_was_decided():
+    bench = bench_of(epochs=8, negatives="auto")
+    before = {name: values.clone() for name, values in bench.backbone.state_dict().items()}
+    choice, again = choose_negatives(bench), choose_negatives(bench)
+    assert all(torch.equal(values, before[name]) for name, values in bench.backbone.state_dict().items())
+    assert choice.notes == again.notes
+    assert "AUROC of held-out classes" in choice.notes[0]
+    assert (choice.recipe is None) == choice.notes[0].startswith("Negatives were tried and not used")
+
+
+@pytest.mark.parametrize(("gain", "lost", "used"), [(0.02, 0.0, True), (0.005, 0.0, False), (0.02, 0.03, False)])
+def test_negatives_have_to_earn_their_place(monkeypatch, gain, lost, used):
+    class Fake:
+        def __init__(self, recipe):
+            self.accuracy = 0.95 - (lost if recipe is not None else 0.0)
+            self.best = 0.9 + (gain if recipe is not None else 0.0)
+
+        def auroc(self, score_sets, combine, seed):
+            return {
+                names: self.best - 0.01 * (len(names) != 2) - 0.001 * ("made" not in names) * (len(score_sets) > 1)
+                for names in score_sets
+            }
+
+    bench = bench_of(count=4, negatives="auto")
+    everything = torch.ones(5, 6, dtype=torch.bool)
+    monkeypatch.setattr(
+        negatives, "surviving_left_out", lambda _, names: NegativeRecipe(names=names, allowed_TN=everything)
+    )
+    monkeypatch.setattr(negatives, "_trial", lambda _, held_out, recipe: Fake(recipe))
+    choice = choose_negatives(bench)
+    assert (choice.recipe is not None) == used
+    assert choice.scores == (("knn", "made") if used else ())
+    assert ("for they cost 3.0 % accuracy" in choice.notes[0]) == (lost > 0)
+
+
+def test_embedded_negatives_are_those_of_the_recipe_and_repeat_themselves():
+    bench = bench_of(count=20)
+    allowed = torch.zeros(2, len(bench.plan.nodes), dtype=torch.bool)
+    allowed[0, bench.plan.nodes.index("bar")] = allowed[1, bench.plan.nodes.index("square")] = True
+    recipe = NegativeRecipe(names=("mixed", "warped"), allowed_TN=allowed)
+
+    def made():
+        generator = torch.Generator().manual_seed(1)
+        return embed_negatives(bench.backbone.freeze(), bench.images, bench.label_n, recipe, generator)
+
+    first = made()
+    embedding, how, label = first.embedding_MD, first.how_M, first.label_M
+    assert embedding.shape == (len(how), 128)
+    assert set(zip(how.tolist(), label.tolist(), strict=True)) == {
+        (0, bench.plan.nodes.index("bar")),
+        (1, bench.plan.nodes.index("square")),
+    }
+    assert torch.equal(embedding, made().embedding_MD)
+
+
+def test_a_recipe_that_fits_no_image_gives_no_embedding():
+    bench = bench_of(count=4)
+    nothing = NegativeRecipe(names=("mixed",), allowed_TN=torch.zeros(1, len(bench.plan.nodes), dtype=torch.bool))
+    made = embed_negatives(bench.backbone.freeze(), bench.images, bench.label_n, nothing, torch.Generator())
+    assert made.embedding_MD.shape == (0, 128)
+    assert made.how_M.shape == made.label_M.shape == made.partner_M.shape == (0,)
+
+
+def test_a_trial_never_shows_the_network_what_is_held_out(monkeypatch):
+    bench = bench_of(count=20)
+    held_out = np.array([bench.plan.nodes.index("cross")])
+    seen = []
+
+    def short_training(bench, places, recipe):
+        seen.append(set(bench.label_n[places].tolist()))
+        assert not recipe.allowed_TN[:, held_out].any()
+        raise StopIteration
+
+    monkeypatch.setattr(negatives, "short_training", short_training)
+    everything = torch.ones(1, len(bench.plan.nodes), dtype=torch.bool)
+    with pytest.raises(StopIteration):
+        negatives._trial(bench, held_out, NegativeRecipe(names=("mixed",), allowed_TN=everything))
+    assert seen == [set(range(1, 6)) - set(held_out.tolist())]
+
+
+def test_a_bench_is_a_value():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        bench_of(count=4).fit = None
+
+
+@pytest.mark.slow
+def test_a_classifier_reads_what_was_made_and_keeps_doing_so():
+    pictures, labels = glyphs((*GLYPHS, "square"), 50)
+    model = HierarchicalClassifier(backbone="small_cnn", image_size=12, epochs=8, negatives=["shuffled_4x4"])
+    model.fit(pictures, labels)
+    assert [part.name for part in model.model_.gate.parts] == ["mahalanobis++", "knn", "made"]
+    assert [part.name for part in model.refit_gate(keep=0.9).model_.gate.parts] == ["mahalanobis++", "knn", "made"]
+    read = model.refit_gate(gate=["made"])
+    strange, _ = glyphs(("dots",), 50, seed=3)
+    later, _ = glyphs((*GLYPHS, "square"), 10, seed=4)
+    assert auroc(read.unknown_score(later), read.unknown_score(strange)) > 0.9
+    with pytest.raises(DataError, match="the score 'made' learns from negatives, and none were made"):
+        HierarchicalClassifier(backbone="small_cnn", image_size=12, epochs=1, gate="made").fit(pictures, labels)
