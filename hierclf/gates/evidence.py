@@ -121,3 +121,11 @@ def at_least_single(values: Tensor) -> Tensor:
     (torch.float32, torch.float64)
     """
     return values if values.dtype == torch.float64 else values.float()
+
+
+def products_are_single() -> bool:
+    """Whether torch multiplies matrices of float32 in float32; a program may have asked it for faster, coarser ones.
+
+    Where it has (`torch.set_float32_matmul_precision`), scores take float64 instead.
+    """
+    return torch.get_float32_matmul_precision() == "highest"

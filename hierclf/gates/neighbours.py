@@ -27,11 +27,13 @@ from functools import cached_property, lru_cache
 import torch
 from torch import Tensor
 
+from hierclf.gates.evidence import products_are_single
+
 TILE = 256  # images at a time: their closeness to a bank of 10,000 stays in the processor's cache
 WIDTH = 16  # rows of the bank in a group; only groups whose best is good enough are looked into
 CROWD = 24  # groups with a candidate, beyond which the next precision is cheaper than the handful
 SPARE = 8  # candidates beyond the k-th neighbour where float32 cannot tell
-ROUNDING = {torch.bfloat16: 2.0**-8, torch.float32: 2.0**-24}  # of one number, relative
+ROUNDING = {torch.bfloat16: 2.0**-8, torch.float32: 2.0**-24, torch.float64: 2.0**-24}  # relative; kept in float32
 WORTH = 1 << 20  # pairs below which it is not worth asking which precision is faster
 
 
@@ -84,7 +86,7 @@ class Bank:
 
     @cached_property
     def _fine(self) -> SearchedBank:
-        return SearchedBank.prepare(self.row_MD, torch.float32)
+        return SearchedBank.prepare(self.row_MD, torch.float32 if products_are_single() else torch.float64)
 
 
 @dataclass(frozen=True, eq=False)

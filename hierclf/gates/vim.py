@@ -13,7 +13,7 @@ from torch import Generator, Tensor
 
 from hierclf.errors import ConfigError
 from hierclf.gates.energy import energy_score
-from hierclf.gates.evidence import Evidence, at_least_single
+from hierclf.gates.evidence import Evidence, at_least_single, products_are_single
 from hierclf.gates.linear_head import linear_head
 from hierclf.gates.score import Score, scores
 
@@ -68,6 +68,8 @@ class VirtualLogit(Score):
         so much, that rounding might be seen.
         """
         embedding_BD, origin_D = at_least_single(evidence.embedding_BD), learnt["origin"]
+        if not products_are_single():
+            embedding_BD = embedding_BD.double()
         energy_B = energy_score(at_least_single(evidence.logits_BC)).double()
         length_B, whole_B = residual_length(embedding_BD, origin_D, learnt["residual"])
         unknown_B: Tensor = learnt["factor"] * length_B + energy_B

@@ -82,6 +82,19 @@ def test_float32_is_as_good_as_float64(name, case, head, generator):
     torch.testing.assert_close(fitted(single), exact, rtol=1e-5, atol=1e-5)
 
 
+def test_vim_does_not_mind_coarser_products(head, generator):
+    known = see(head, torch.randn(60, 10, generator=generator))
+    fitted = build_score("vim").fit(known, generator)
+    exact = fitted(Evidence(known.embedding_BD.double(), known.logits_BC))
+    usual = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        measured = fitted(known)
+    finally:
+        torch.set_float32_matmul_precision(usual)
+    assert torch.equal(measured, exact)
+
+
 def test_fdbd_by_hand(generator):
     # two classes, weights (1, 0) and (-1, 0): the boundary is x = 0; the mean of the images is (0, 0)
     rows = torch.tensor([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])

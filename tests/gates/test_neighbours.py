@@ -85,6 +85,19 @@ def test_a_row_does_not_depend_on_its_batch(generator):
     assert bank.distance(embedding_BD[:0], 2).shape == (0,)
 
 
+def test_coarser_products_on_demand_change_nothing(generator):
+    bank_MD, embedding_BD = rows("clusters", 700, generator), rows("clusters", 100, generator)
+    usual = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        bank = Bank(bank_MD)
+        assert bank._fine.low_DM.dtype == torch.float64
+        measured = bank.distance(embedding_BD, 2)
+    finally:
+        torch.set_float32_matmul_precision(usual)
+    torch.testing.assert_close(measured, slow_distance(embedding_BD, bank_MD, 2), rtol=1e-12, atol=1e-12)
+
+
 def test_the_faster_precision_is_found_out_once():
     assert neighbours.bfloat16_pays() is neighbours.bfloat16_pays()
     assert neighbours.bfloat16_pays.cache_info().currsize == 1
