@@ -34,11 +34,14 @@ TRIED = ("mirrored", "upside_down", "rotated_90", "rotated_180", "rotated_270")
 ASSESSED = 0.2
 """Share of the images to learn from that a trial keeps back to compare with held-out classes."""
 
+FEWEST_IMAGES = 10
+"""With fewer images of any part, a trial would tell nothing."""
+
 LEAST_GAIN, LEAST_DIFFERENCE = 0.1, 0.001
 """Negatives have to take away at least this share of 1 - AUROC, and so much of it, or they are not worth the time."""
 
-MOST_ACCURACY_LOST = 0.01
-"""Of known images, in trials; a hundredth of them is what chance does to a few hundred images."""
+MOST_ACCURACY_LOST = 0.05
+"""Of known images, in trials. Some is always lost there, since with negatives a network learns more slowly."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -101,11 +104,12 @@ def choose_negatives(bench: Bench) -> NegativeChoice:
     held_out_F = folds(bench.classes, bench.settings.seed)
     if not names:
         return NegativeChoice()
-    if asked == "auto" and not held_out_F:
+    if asked == "auto" and not _enough(bench, held_out_F):
         return NegativeChoice(
             notes=(
-                f"No negatives were tried: {len(bench.classes)} classes are too few to hold some out. Name "
-                "transformations (negatives=['mirrored']) to learn from them all the same.",
+                f"No negatives were tried: {len(bench.classes)} classes with {len(bench.fit)} images to learn from are "
+                "too few to hold some out. Name transformations (negatives=['mirrored']) to learn from them all the "
+                "same.",
             )
         )
     recipe = surviving_left_out(bench, names)
@@ -169,16 +173,12 @@ def _tried(
 
 def _trial(bench: Bench, held_out: np.ndarray, recipe: NegativeRecipe | None) -> Trial:
     """One network that never saw some classes, and what it says."""
-    away_N = torch.zeros(bench.plan.num_nodes, dtype=torch.bool)
-    away_N[held_out] = True
-    is_leaf_N = bench.plan.leaf_slot_N >= 0
-    fit, tune = (places[(is_leaf_N & ~away_N)[bench.label_n[places]].numpy()] for places in (bench.fit, bench.tune))
-    strange = bench.fit[away_N[bench.label_n[bench.fit]].numpy()]
-    order = np.random.default_rng([bench.settings.seed, 0xA55E]).permutation(fit)
-    assessed, learnt = np.split(order, [round(ASSESSED * len(fit))])
+    parts = divided(bench, held_out)
     if recipe is not None:
-        recipe = NegativeRecipe(names=recipe.names, allowed_TN=recipe.allowed_TN & ~away_N)
-    network = short_training(bench, learnt, recipe)
+        allowed_TN = recipe.allowed_TN.clone()
+        allowed_TN[:, held_out] = False
+        recipe = NegativeRecipe(names=recipe.names, allowed_TN=allowed_TN)
+    network = short_training(bench, parts.fit, recipe)
     other = None
     if bench.other is not None:
         embedding_mD = None if bench.frozen is None else bench.frozen.other_mD
@@ -186,12 +186,44 @@ def _trial(bench: Bench, held_out: np.ndarray, recipe: NegativeRecipe | None) ->
             embedding_mD = embedded(bench, network.backbone, bench.other.images)
         other = network.evidence(embedding_mD, bench.other.label_n)
     return Trial(
-        fit=known_evidence(bench, network, learnt),
-        tune=known_evidence(bench, network, tune),
-        known=known_evidence(bench, network, assessed),
-        held_out=known_evidence(bench, network, strange),
+        fit=known_evidence(bench, network, parts.fit),
+        tune=known_evidence(bench, network, parts.tune),
+        known=known_evidence(bench, network, parts.known),
+        held_out=known_evidence(bench, network, parts.held_out),
         other=other,
-        made=None if recipe is None else made_evidence(bench, network, learnt, recipe)[1],
+        made=None if recipe is None else made_evidence(bench, network, parts.fit, recipe)[1],
+    )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TrialParts:
+    """Places of the known images that a trial uses for each purpose, int64; see `Trial`."""
+
+    fit: np.ndarray
+    tune: np.ndarray
+    known: np.ndarray
+    held_out: np.ndarray
+
+
+def divided(bench: Bench, held_out: np.ndarray) -> TrialParts:
+    """The images of a trial.
+
+    Those labelled with inner nodes take no part, for they might show what is held out.
+    """
+    away_N = torch.zeros(bench.plan.num_nodes, dtype=torch.bool)
+    away_N[held_out] = True
+    stays_N = (bench.plan.leaf_slot_N >= 0) & ~away_N
+    fit, tune = (places[stays_N[bench.label_n[places]].numpy()] for places in (bench.fit, bench.tune))
+    order = np.random.default_rng([bench.settings.seed, 0xA55E]).permutation(fit)
+    known, learnt = np.split(order, [round(ASSESSED * len(fit))])
+    strange = bench.fit[away_N[bench.label_n[bench.fit]].numpy()]
+    return TrialParts(fit=learnt, tune=tune, known=known, held_out=strange)
+
+
+def _enough(bench: Bench, held_out_F: Sequence[np.ndarray]) -> bool:
+    parts = [divided(bench, held_out) for held_out in held_out_F]
+    return bool(parts) and all(
+        min(map(len, (one.fit, one.tune, one.known, one.held_out))) >= FEWEST_IMAGES for one in parts
     )
 
 

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+
+from hierclf.data import load_images
+from hierclf.negatives import NegativeRecipe
+from hierclf.training import TrainingImages
+from hierclf.training import bench as module
+from hierclf.training.bench import FrozenViews, known_evidence, made_evidence, short_training
+from hierclf.training.embedded_negatives import EmbeddedNegatives
+from tests.synthetic import STRANGE, glyphs
+from tests.training.benches import SIGNS, bench_of
+
+
+def test_a_bench_is_a_value():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        bench_of(count=4).fit = None
+
+
+def test_classes_are_leaves_with_images_to_learn_from():
+    bench = bench_of(count=10)
+    label_n = bench.label_n.clone()
+    label_n[label_n == 2] = 0  # labelled at the root
+    assert dataclasses.replace(bench, label_n=label_n).classes.tolist() == [1, 3, 4, 5]
+
+
+@pytest.mark.parametrize(("share", "epochs"), [(1.0, 10), (0.5, 20), (0.1, 40)])
+def test_a_short_training_takes_a_share_of_the_steps(monkeypatch, share, epochs):
+    bench = bench_of(count=20, epochs=40)
+    taken = {}
+    monkeypatch.setattr(module, "fine_tune", lambda *parts, **options: taken.update(schedule=parts[5], known=parts[2]))
+    short_training(bench, bench.fit[: int(share * len(bench.fit))], None)
+    assert taken["schedule"].epochs == epochs
+    assert len(taken["known"].label_n) == int(share * len(bench.fit))
+
+
+def test_a_short_training_leaves_the_backbone_alone_and_tells_what_it_is():
+    told = []
+
+    def progress(items, total, what):
+        told.append(what)
+        return items
+
+    bench = dataclasses.replace(bench_of(count=10, epochs=4), progress=progress)
+    before = {name: values.clone() for name, values in bench.backbone.state_dict().items()}
+    network = short_training(bench, bench.fit, None)
+    assert all(torch.equal(values, before[name]) for name, values in bench.backbone.state_dict().items())
+    assert any(not torch.equal(values, before[name]) for name, values in network.backbone.state_dict().items())
+    assert network.backbone.frozen
+    assert told == ["trial, epoch 1/2", "trial, epoch 2/2"]
+
+
+def test_images_of_other_take_part(monkeypatch):
+    pictures, _ = glyphs(STRANGE, 5)
+    other = TrainingImages(images=load_images(pictures), label_n=torch.zeros(10, dtype=torch.int64))
+    taken = {}
+    monkeypatch.setattr(module, "fine_tune", lambda *parts, **options: taken.update(options))
+    short_training(dataclasses.replace(bench_of(count=5), other=other), bench_of(count=5).fit, None)
+    assert taken["other"] is other
+
+
+def test_evidence_is_labelled_with_slots_and_kinds():
+    bench = bench_of(count=10, epochs=1)
+    network = short_training(bench, bench.fit, None)
+    evidence = known_evidence(bench, network, bench.tune)
+    names = [bench.plan.nodes[bench.plan.leaf_L[slot]] for slot in evidence.label_B]
+    assert names == [bench.plan.nodes[label] for label in bench.label_n[bench.tune]]
+    assert evidence.logits_BC.shape == (len(bench.tune), 5)
+    allowed = torch.ones(2, 6, dtype=torch.bool)
+    recipe = NegativeRecipe(names=("mixed", "mirrored"), allowed_TN=allowed)
+    negatives, made = made_evidence(bench, network, bench.fit, recipe)
+    assert torch.equal(made.label_B, recipe.kind_TN[negatives.how_M, negatives.label_M])
+    assert torch.equal(made.embedding_BD, negatives.embedding_MD)
+
+
+def test_a_frozen_backbone_is_never_asked(monkeypatch):
+    bench = bench_of(count=20)
+    generator = torch.Generator().manual_seed(0)
+    centre = torch.randn(6, 8, generator=generator) * 4
+    views = FrozenViews(
+        embedding_nD=centre[bench.label_n] + torch.randn(len(bench.label_n), 8, generator=generator),
+        other_mD=None,
+        made=EmbeddedNegatives(
+            embedding_MD=torch.randn(9, 8, generator=generator),
+            how_M=torch.zeros(9, dtype=torch.int64),
+            label_M=torch.arange(9) % 5 + 1,
+            partner_M=torch.arange(1, 10) % 5 + 1,
+        ),
+    )
+    monkeypatch.setattr(module, "fine_tune", None)
+    monkeypatch.setattr(module, "embed_images", None)
+    monkeypatch.setattr(module, "embed_negatives", None)
+    bench = dataclasses.replace(bench, frozen=views)
+    network = short_training(bench, bench.fit, None)
+    known = known_evidence(bench, network, bench.tune)
+    assert (known.logits_BC.argmax(1) == known.label_B).double().mean() > 0.9
+    everything = NegativeRecipe(names=("mixed",), allowed_TN=torch.ones(1, len(SIGNS.nodes), dtype=torch.bool))
+    assert len(made_evidence(bench, network, bench.fit, everything)[1]) == 9
