@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
 
 from experiments.protocol import Division
 from hierclf.backbones import choose_device, default_cache
@@ -142,25 +141,11 @@ class Bench:
                 continue
             places = np.concatenate([known, np.arange(start, start + len(images))])
             start += len(images)
-            report = judge(classifier, rows(reading, places), self.label_n[places]).report
+            report = judge(classifier, reading.rows(places), self.label_n[places]).report
             told |= {f"{name}_{kind}": report.metrics[name] for name in ABOUT_OTHER}
             accepted = report.metrics["unknown_accepted"]
             told[f"unknown_rejected_{kind}"] = None if accepted is None else 1 - accepted  # type: ignore[operator]
         return told
-
-
-def rows(reading: Reading, places: np.ndarray) -> Reading:
-    """Some rows of a reading, in the order of ``places``."""
-    index = torch.from_numpy(places)
-    return Reading(
-        names=tuple(reading.names[place] for place in places.tolist()),
-        node_log_probs_BN=reading.node_log_probs_BN[index],
-        unknown_score_B=reading.unknown_score_B[index],
-        p_value_B=reading.p_value_B[index],
-        components={name: values[index] for name, values in reading.components.items()},
-        baseline_log_probs_BL=reading.baseline_log_probs_BL[index],
-        errors={row: reading.errors[place] for row, place in enumerate(places.tolist()) if place in reading.errors},
-    )
 
 
 def promise_kept(metrics: Mapping[str, Any]) -> int | None:

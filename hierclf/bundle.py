@@ -278,7 +278,7 @@ def _assemble(folder: Path, settings: Mapping[str, Any], module: nn.Module | Non
             plan=plan,
             backbone=backbone,
             head=_load_head(settings["head"], width, plan, _under("head.", tensors)),
-            gate=_load_gate(settings["gate"], _under("gate.", tensors), (width, plan.num_leaves)),
+            gate=_load_gate(settings["gate"], _under("gate.", tensors), (width, plan.num_leaves), plan),
             operation=Operation(**settings["operation"]),
             baseline=Baseline(head=_load_head("flat", width, plan, flat), calibration_scores=calibration_scores),
             in_features=width,
@@ -348,12 +348,12 @@ def _load_head(name: str, width: int, plan: DagPlan, tensors: Mapping[str, Tenso
 
 
 def _load_gate(
-    settings: Mapping[str, Any] | None, tensors: Mapping[str, Tensor], shape: tuple[int, int]
+    settings: Mapping[str, Any] | None, tensors: Mapping[str, Tensor], shape: tuple[int, int], plan: DagPlan
 ) -> Gate | None:
     if settings is None:
         _load_into(None, "gate", tensors)
         return None
-    gate = Gate.from_parts(settings, tensors)
+    gate = Gate.from_parts(settings, tensors, plan)
     if gate.shape != shape:
         raise BundleError(
             f"the gate reads {gate.shape[0]} numbers and {gate.shape[1]} classes, the model has {shape[0]} and "

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import NotFittedError
 from torch import nn
@@ -31,6 +32,7 @@ from hierclf.decisions import Decision, Decisions, rules
 from hierclf.errors import BundleError, ConfigError, DataError, HierclfError
 from hierclf.model import Model, Operation, Reading
 from hierclf.progress import Progress, bars, silent
+from hierclf.promises import discoveries
 from hierclf.registry import did_you_mean
 from hierclf.settings import Settings
 from hierclf.taxonomy import Taxonomy
@@ -48,7 +50,20 @@ from hierclf.training import (
 # n images, D embedding, N nodes
 
 KEEP = 0.95
-GATE_SETTINGS = ("gate", "combine", "keep", "rule", "correct", "point")
+GATE_SETTINGS = (
+    "gate",
+    "combine",
+    "node_gates",
+    "leave_one_out",
+    "novelty_prior",
+    "keep",
+    "promise",
+    "confidence",
+    "other_accepted",
+    "rule",
+    "correct",
+    "point",
+)
 """What may change without training anew; see `HierarchicalClassifier.refit_gate`."""
 
 MACHINE_SETTINGS = ("device", "workers", "cache")
@@ -83,8 +98,23 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         embedding_weight: its weight.
         gate: ``"auto"``, ``"none"``, or names of scores (see `hierclf.gates.scores`) to combine, with options if need
             be: ``["mahalanobis++", ("knn", {"k": 5})]``.
+            ``"auto"`` reads distances, and one score of the logits if that notices left-out children better.
         combine: how: ``"fisher"``, ``"mean"`` or ``"max"``.
+        node_gates: gates below the root: ``"auto"`` lets leaving children out choose the scores of each node,
+            ``"none"``, or names of scores (see `hierclf.gates.node_scores`) for all nodes.
+        leave_one_out: leave children out, one after the other, to choose scores and to estimate how well newcomers will
+            be noticed; takes some seconds.
+        novelty_prior: how likely an image is new somewhere, before it is looked at; moves where an image that is turned
+            away belongs, and with ``promise="none"`` how many are.
         keep: share of known images that must not be turned away. At its default, a taxonomy's own ``keep`` counts.
+        promise: ``"average"``: at most a share 1 - keep of known images is turned away on the whole route, on average
+            over calibration sets. ``"confident"``: by this very model, with ``confidence``. ``"per_class"``: of what
+            is taken for each class. ``"cross"``: for few images, all of which teach and calibrate; a weaker promise.
+            ``"two_sided"``: also, at most a share ``other_accepted`` of images like those of other is called known,
+            and in between the answer is "uncertain". ``"none"``: the likeliest answer, new or not, without a promise.
+            At its default, a taxonomy's own ``promise`` counts.
+        confidence: of the promise ``"confident"``.
+        other_accepted: of the promise ``"two_sided"``.
         rule: ``"threshold"``, ``"leaf"``, ``"expected_distance"`` or ``"information"``.
         correct: promised share of known images whose answer is right or an ancestor; None promises nothing.
         point: the rule's operating point (θ or λ), instead of calibrating it for ``correct``.
@@ -133,7 +163,13 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         embedding_weight: float = 0.5,
         gate: str | Sequence[Any] | None = "auto",
         combine: str = "fisher",
+        node_gates: str | Sequence[str] | None = "auto",
+        leave_one_out: bool = True,
+        novelty_prior: float = 0.5,
         keep: float = KEEP,
+        promise: str = "average",
+        confidence: float = 0.95,
+        other_accepted: float = 0.05,
         rule: str = "threshold",
         correct: float | None = 0.95,
         point: float | None = None,
@@ -164,7 +200,13 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         self.embedding_weight = embedding_weight
         self.gate = gate
         self.combine = combine
+        self.node_gates = node_gates
+        self.leave_one_out = leave_one_out
+        self.novelty_prior = novelty_prior
         self.keep = keep
+        self.promise = promise
+        self.confidence = confidence
+        self.other_accepted = other_accepted
         self.rule = rule
         self.correct = correct
         self.point = point
@@ -243,7 +285,7 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         have set aside another number of images to calibrate on.
 
         Args:
-            settings: any of ``gate``, ``combine``, ``keep``, ``rule``, ``correct``, ``point``.
+            settings: any of `GATE_SETTINGS`.
 
         Returns:
             A new classifier; this one stays as it is.
@@ -263,7 +305,14 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         check_choices(checked)
         fitted, prepared = self.fitted_, self.prepared_
         model, notes = calibrate_model(
-            fitted.model, fitted.embedding_nD, fitted.other_mD, prepared, checked, made=fitted.made
+            fitted.model,
+            fitted.embedding_nD,
+            fitted.other_mD,
+            prepared,
+            checked,
+            made=fitted.made,
+            earlier=fitted.earlier,
+            trained=fitted.trained,
         )
         kept = tuple(note for note in self.notes_ if note not in fitted.calibration_notes)
         refitted._adopt(model, notes=(*kept, *notes), values=self._values)
@@ -273,18 +322,26 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
 
     # ------------------------------------------------------------------------------------------------------ predicting
 
-    def predict(self, images: Any, *, rule: str | None = None) -> Decisions:
+    def predict(self, images: Any, *, rule: str | None = None, false_discovery: float | None = None) -> Decisions:
         """Decide about each image.
 
         Args:
             images: as in `fit`, without labels; an unreadable image is a row with an error.
             rule: another rule than the one fitted with; it works at its default operating point, without a promise.
+            false_discovery: instead of turning away at most a share of the *known* images, let at most this share of
+                the images that are *turned away* be known, on average, if the images of this call are independent of
+                each other (Benjamini and Hochberg). The answer about an image then depends on the others.
 
         Returns:
             One row per image, in order. As an array it is the likeliest class of each.
+
+        Raises:
+            ConfigError: a share out of range, or nothing to hold it against (no gate, or no promise).
         """
         model = self._fitted_model()
         operation = model.operation if rule in (None, model.operation.rule) else _without_promise(str(rule))
+        if false_discovery is not None:
+            return Decisions(self._discovered(self.read(images), operation, false_discovery), classes=self._values)
         rows: list[Decision] = []
         for reading in self._readings(images):
             rows.extend(model.decide(reading, operation=operation))
@@ -451,6 +508,16 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         settings = self._settings(self.taxonomy_)
         device = choose_device(settings.device)
         return model.readings(image_set, device=device, workers=settings.workers, progress=_bar(image_set))
+
+    def _discovered(self, reading: Reading, operation: Operation, rate: float) -> Decisions:
+        """Decisions about a whole batch, with a promise about those that are turned away."""
+        model = self._fitted_model()
+        if model.gate is None or model.level == 0:
+            raise ConfigError("false_discovery needs a gate with a promise about known images (promise='average')")
+        readable_B = ~reading.p_value_B.isnan()
+        away_B = torch.zeros_like(readable_B)
+        away_B[readable_B] = discoveries(reading.p_value_B[readable_B], rate)
+        return model.decide(reading, operation=operation, away_B=away_B)
 
     def _collected(self, images: Any, column: Callable[[Reading], npt.NDArray[np.float64]]) -> npt.NDArray[np.float64]:
         """One array out of all readings.

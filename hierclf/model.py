@@ -16,17 +16,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
 from hierclf.backbones import Backbone, EmbeddingCache
-from hierclf.dag import DagPlan
+from hierclf.dag import DagPlan, stop_log_probs
 from hierclf.data import ImageSet
-from hierclf.decisions import Decisions, decide, rules
+from hierclf.decisions import Decisions, Novelty, decide, rules
 from hierclf.embedding import BATCH, Embedded, embed_batches, embed_images
 from hierclf.errors import ConfigError, DataError
-from hierclf.gates import Evidence, Gate, conformal_threshold
+from hierclf.gates import Evidence, Gate, Unbound, conformal_threshold
 from hierclf.heads import Head
 from hierclf.progress import Progress, silent
 from hierclf.taxonomy import Taxonomy
@@ -88,7 +90,10 @@ class Reading:
         node_log_probs_BN: log M given that the image is known, float64.
         unknown_score_B: the gate's score, larger = more unknown, float64.
         p_value_B: its p-value, float64.
-        components: each gate score on its own, by name, float64, shape ``(B,)``.
+        components: each gate score of the root on its own, by name, float64, shape ``(B,)``.
+        stop_log_probs_BN: log S: where the image belongs if it may be of no known class, see `hierclf.dag.stops`.
+        surprise_BG: -log p at each gate of `Model.gated_nodes`, float64.
+        uncertain_B: which images are neither known nor other, bool.
         baseline_log_probs_BL: the flat baseline's log-probabilities of the leaves, float64.
         errors: what was wrong with unreadable images, by place.
     """
@@ -98,11 +103,31 @@ class Reading:
     unknown_score_B: Tensor
     p_value_B: Tensor
     components: Mapping[str, Tensor]
+    stop_log_probs_BN: Tensor
+    surprise_BG: Tensor
+    uncertain_B: Tensor
     baseline_log_probs_BL: Tensor
     errors: dict[int, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def rows(self, places: Sequence[int] | npt.NDArray[np.int64]) -> Reading:
+        """Some of the images, in the order of their places."""
+        index = torch.as_tensor(np.asarray(places), dtype=torch.int64)
+        kept = index.tolist()
+        return Reading(
+            names=tuple(self.names[place] for place in kept),
+            node_log_probs_BN=self.node_log_probs_BN[index],
+            unknown_score_B=self.unknown_score_B[index],
+            p_value_B=self.p_value_B[index],
+            components={name: values[index] for name, values in self.components.items()},
+            stop_log_probs_BN=self.stop_log_probs_BN[index],
+            surprise_BG=self.surprise_BG[index],
+            uncertain_B=self.uncertain_B[index],
+            baseline_log_probs_BL=self.baseline_log_probs_BL[index],
+            errors={row: self.errors[place] for row, place in enumerate(kept) if place in self.errors},
+        )
 
     @classmethod
     def joined(cls, readings: Sequence[Reading]) -> Reading:
@@ -118,6 +143,9 @@ class Reading:
             unknown_score_B=torch.cat([reading.unknown_score_B for reading in readings]),
             p_value_B=torch.cat([reading.p_value_B for reading in readings]),
             components={name: torch.cat([one.components[name] for one in readings]) for name in readings[0].components},
+            stop_log_probs_BN=torch.cat([reading.stop_log_probs_BN for reading in readings]),
+            surprise_BG=torch.cat([reading.surprise_BG for reading in readings]),
+            uncertain_B=torch.cat([reading.uncertain_B for reading in readings]),
             baseline_log_probs_BL=torch.cat([reading.baseline_log_probs_BL for reading in readings]),
             errors=errors,
         )
@@ -271,13 +299,30 @@ class Model:
             unknown_score_B=spread([part.unknown_score_B for part in parts]),
             p_value_B=spread([part.p_value_B for part in parts]),
             components=components,
+            stop_log_probs_BN=spread([part.stop_log_probs_BN for part in parts]),
+            surprise_BG=spread([part.surprise_BG for part in parts]),
+            uncertain_B=spread([part.uncertain_B.double() for part in parts]) == 1,
             baseline_log_probs_BL=spread([part.baseline_log_probs_BL for part in parts]),
             errors=errors,
         )
 
-    def decide(self, reading: Reading, *, operation: Operation | None = None) -> Decisions:
-        """Decide about what was read; ``operation`` overrides the model's own."""
+    def decide(
+        self, reading: Reading, *, operation: Operation | None = None, away_B: Tensor | None = None
+    ) -> Decisions:
+        """Decide about what was read.
+
+        Args:
+            reading: of this model.
+            operation: instead of the model's own.
+            away_B: who is turned away, bool, instead of those whose p-value is at most `level`.
+        """
         operation = operation or self.operation
+        novelty = Novelty(
+            away_B=reading.p_value_B <= self.level if away_B is None else away_B,
+            stop_log_probs_BN=reading.stop_log_probs_BN.nan_to_num(nan=0.0) if self.knows_novelty else None,
+            uncertain_B=reading.uncertain_B,
+            bound=away_B is not None or self.gate is None or not isinstance(self.gate.guarantee, Unbound),
+        )
         return decide(
             reading.names,
             reading.node_log_probs_BN.nan_to_num(nan=0.0),
@@ -285,9 +330,28 @@ class Model:
             self.plan,
             rule=operation.rule,
             point=operation.point,
-            alpha=self.alpha,
+            alpha=self.level,
             errors=reading.errors,
+            novelty=novelty,
         )
+
+    @property
+    def level(self) -> float:
+        """An image is turned away where its p-value is at most this; 0 without a gate."""
+        return self.gate.level if self.gate is not None else 0.0
+
+    @property
+    def knows_novelty(self) -> bool:
+        """Whether there is an account of where something new may belong, beside known or other."""
+        return self.gate is not None and self.gate.novel is not None
+
+    @property
+    def gated_nodes(self) -> tuple[str, ...]:
+        """Names of the nodes with a gate, the root first; none without a gate."""
+        if self.gate is None:
+            return ()
+        inner = () if self.gate.nodes is None else tuple(self.gate.nodes.gated.tolist())
+        return tuple(self.plan.nodes[node] for node in (0, *inner))
 
     @property
     def rows_at_once(self) -> int:
@@ -332,21 +396,41 @@ class Model:
         node_log_probs_BN = self.head.node_log_probs(logits_BO)
         node_log_probs_BN[:, 0] = 0.0  # M(root) = 1, whatever the rounding of a sum over leaves
         flat_BL = self.flat_logits(embedding_BD).log_softmax(1)
+        known_BN = node_log_probs_BN.clamp(max=0.0)
         if self.gate is None:
-            score_B, components = torch.zeros(len(embedding_BD), dtype=torch.float64), {}
-            p_value_B = torch.ones_like(score_B)
-        else:
-            components = self.gate.components(Evidence(embedding_BD, self.head.leaf_scores(logits_BO)))
-            score_B = self.gate.combined(components)
-            p_value_B = self.gate.p_value_of(score_B)
+            nothing_B = torch.zeros(len(embedding_BD), dtype=torch.float64)
+            return Reading(
+                names=(),
+                node_log_probs_BN=known_BN,
+                unknown_score_B=nothing_B,
+                p_value_B=torch.ones_like(nothing_B),
+                components={},
+                stop_log_probs_BN=self._stops(known_BN, None),
+                surprise_BG=nothing_B.new_zeros(len(nothing_B), 0),
+                uncertain_B=nothing_B > 0,
+                baseline_log_probs_BL=flat_BL,
+            )
+        seen = self.gate.read(Evidence(embedding_BD, self.head.leaf_scores(logits_BO)))
+        columns = [0] if self.gate.nodes is None else [0, *self.gate.nodes.gated.tolist()]
         return Reading(
             names=(),
-            node_log_probs_BN=node_log_probs_BN.clamp(max=0.0),
-            unknown_score_B=score_B,
-            p_value_B=p_value_B,
-            components=components,
+            node_log_probs_BN=known_BN,
+            unknown_score_B=seen.statistic.score_B,
+            p_value_B=seen.p_value_B,
+            components=seen.components,
+            stop_log_probs_BN=self._stops(known_BN, seen.surprise_BN),
+            surprise_BG=seen.surprise_BN[:, columns] if seen.surprise_BN.shape[1] else seen.surprise_BN,
+            uncertain_B=seen.uncertain_B,
             baseline_log_probs_BL=flat_BL,
         )
+
+    def _stops(self, known_BN: Tensor, surprise_BN: Tensor | None) -> Tensor:
+        """Log S; where nobody asks about novelty, everything stops at a leaf."""
+        if surprise_BN is None or self.gate is None or self.gate.novel is None:
+            novel_BN = torch.full_like(known_BN, -torch.inf)
+        else:
+            novel_BN = self.gate.novel(surprise_BN)
+        return stop_log_probs(known_BN, novel_BN, self.plan)
 
 
 def _in_float64(head: Head) -> dict[str, Tensor]:

@@ -55,7 +55,13 @@ class Settings(BaseModel):
     embedding_weight: Weight = 0.5
     gate: Any = "auto"
     combine: str = "fisher"
+    node_gates: Any = "auto"
+    leave_one_out: bool = True
+    novelty_prior: Share = 0.5
     keep: Share = 0.95
+    promise: str = "average"
+    confidence: Share = 0.95
+    other_accepted: Share = 0.05
     rule: str = "threshold"
     correct: Share | None = 0.95
     point: Annotated[float, Field(allow_inf_nan=False)] | None = None

@@ -8,14 +8,18 @@ from torch import Tensor
 from hierclf.dag.plan import DagPlan
 from hierclf.errors import ConfigError
 
-# N nodes, L leaves
+# N nodes, X targets
 
 LARGEST = 5_000
 """Number of nodes beyond which the table of a DAG would take too much memory (``N²`` float32)."""
 
 
-def hop_table(plan: DagPlan) -> Tensor:
-    """Hops from every node to every leaf through the best common ancestor, float32, shape ``(N, L)``.
+def hop_table(plan: DagPlan, target_X: Tensor | None = None) -> Tensor:
+    """Hops from every node to every target through the best common ancestor, float32, shape ``(N, X)``.
+
+    Args:
+        plan: the compiled taxonomy.
+        target_X: node ids, int64; None takes the leaves.
 
     Raises:
         ConfigError: more than `LARGEST` nodes.
@@ -35,7 +39,8 @@ def hop_table(plan: DagPlan) -> Tensor:
     up_NN.fill_diagonal_(0)
     for parent, child in zip(plan.parent_E.tolist(), plan.child_E.tolist(), strict=True):  # parents come first
         up_NN[child] = torch.minimum(up_NN[child], up_NN[parent] + 1)
-    hops_NL = torch.full((plan.num_nodes, plan.num_leaves), torch.inf, device=plan.device)
+    target_X = plan.leaf_L if target_X is None else target_X
+    hops_NX = torch.full((plan.num_nodes, len(target_X)), torch.inf, device=plan.device)
     for above_N in up_NN.T:
-        torch.minimum(hops_NL, above_N[:, None] + above_N[plan.leaf_L][None, :], out=hops_NL)
-    return hops_NL
+        torch.minimum(hops_NX, above_N[:, None] + above_N[target_X][None, :], out=hops_NX)
+    return hops_NX

@@ -3,8 +3,9 @@
 ======================  ================================================================================================
 ``known``               a leaf: one of the classes
 ``ambiguous``           an internal node: one of the known classes below it, unclear which
-``novel_child``         an internal node: under it, but none of its known children (decided where nodes have gates)
+``novel_child``         an internal node: under it, but none of its known children
 ``other``               turned away at the root: none of the classes
+``uncertain``           neither known nor other: only where both were promised (``promise="two_sided"``)
 ======================  ================================================================================================
 """
 
@@ -19,7 +20,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from hierclf.dag import DagPlan
+from hierclf.dag import DagPlan, membership_of_stops
+from hierclf.decisions.novelty import Novelty, likeliest_answer, likeliest_novelty
 from hierclf.decisions.rules import Point, likeliest_leaf, rules
 
 # B images, N nodes
@@ -27,7 +29,7 @@ from hierclf.decisions.rules import Point, likeliest_leaf, rules
 DECIMALS = 12
 """Of probabilities; further ones are rounding, and differ with the batch."""
 
-STATUSES = ("known", "ambiguous", "novel_child", "other")
+STATUSES = ("known", "ambiguous", "novel_child", "other", "uncertain")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,7 +40,8 @@ class Decision:
         image: its path, or ``"#17"``.
         status: one of `STATUSES`; empty when the image could not be read.
         node: the answer; the root when the image is turned away.
-        probability: M(node), the chance that the image belongs under the node, given that it is known.
+        probability: M(node), the chance that the image belongs under the node: given that it is known, or, where it
+            is turned away, with all that may be new counted in.
         p_value: how ordinary the image looks among known ones; small is strange.
         leaf: the likeliest class, whatever the answer.
         leaf_probability: M(leaf).
@@ -226,50 +229,55 @@ def decide(
     point: Point,
     alpha: float,
     errors: Mapping[int, str],
+    novelty: Novelty | None = None,
 ) -> Decisions:
     """Decide for a batch of images.
 
     Args:
         images: their names, B of them.
-        node_log_probs_BN: log M, shape ``(B, N)``, on the CPU.
-        p_value_B: the gate's p-values, shape ``(B,)``; an image is turned away when p ≤ ``alpha``.
+        node_log_probs_BN: log M given that the image is known, shape ``(B, N)``, on the CPU.
+        p_value_B: the gate's p-values, shape ``(B,)``.
         plan: the compiled taxonomy, on the CPU.
         rule: a name from `rules`.
         point: the rule's operating point; rules without one ignore it.
-        alpha: the share of known images that may be turned away.
+        alpha: the level that p-values were held against, for the reason in words.
         errors: what was wrong with images that could not be read, by place; their other values are ignored.
+        novelty: who is turned away and where to; None turns away at the root where p ≤ ``alpha``.
 
     Returns:
         One decision per image, in order.
     """
-    away_B = p_value_B <= alpha
-    node_B = torch.where(away_B, 0, rules[rule].decide(node_log_probs_BN, plan, point))
+    novelty = novelty or Novelty.by_p_value(p_value_B, alpha)
+    node_B = rules[rule].decide(node_log_probs_BN, plan, point)
     leaf_B = likeliest_leaf(node_log_probs_BN, plan)
+    away_B, stops_BN = novelty.away_B, novelty.stop_log_probs_BN
     probs_BN = node_log_probs_BN.double().exp().clamp(max=1.0)
-    is_leaf_N = (plan.leaf_slot_N >= 0).tolist()
+    under_BN = probs_BN if stops_BN is None else membership_of_stops(stops_BN, plan).exp().clamp(max=1.0)
+    if stops_BN is None:
+        node_B = torch.where(away_B, 0, node_B)
+    elif novelty.bound:
+        node_B = torch.where(away_B, likeliest_novelty(stops_BN, plan), node_B)
+    else:
+        node_B, away_B = likeliest_answer(stops_BN, rule, node_B, plan)
+    uncertain_B = torch.zeros_like(away_B) if novelty.uncertain_B is None else novelty.uncertain_B & ~away_B
+    words = _Words(plan, alpha if novelty.bound else None)
     routes = _Routes(plan)
     rows: list[Decision] = []
-    columns = zip(images, node_B.tolist(), leaf_B.tolist(), away_B.tolist(), p_value_B.tolist(), strict=True)
-    for place, (image, node, leaf, away, p_value) in enumerate(columns):
+    columns = zip(
+        images, node_B.tolist(), leaf_B.tolist(), away_B.tolist(), uncertain_B.tolist(), p_value_B.tolist(), strict=True
+    )
+    for place, (image, node, leaf, away, uncertain, p_value) in enumerate(columns):
         if place in errors:
             rows.append(_unreadable(image, errors[place]))
             continue
-        probability = 1.0 if node == 0 else round(float(probs_BN[place, node]), DECIMALS)
-        if away:
-            status, reason = "other", f"turned away at the root: p = {p_value:.3g} ≤ {alpha:.3g}"
-        elif is_leaf_N[node]:
-            status, reason = (
-                "known",
-                f"recognised as {plan.nodes[node]}: probability {probability:.2f}, p = {p_value:.3g}",
-            )
-        else:
-            status, reason = "ambiguous", _hesitation(node, probs_BN[place], plan)
+        probs_N = under_BN[place] if away else probs_BN[place]
+        status, reason = words.about(node, probs_N, p_value, away=away, uncertain=uncertain)
         rows.append(
             Decision(
                 image=image,
                 status=status,
                 node=plan.nodes[node],
-                probability=probability,
+                probability=1.0 if node == 0 else round(float(probs_N[node]), DECIMALS),
                 p_value=p_value,
                 leaf=plan.nodes[leaf],
                 leaf_probability=round(float(probs_BN[place, leaf]), DECIMALS),
@@ -278,6 +286,28 @@ def decide(
             )
         )
     return Decisions(rows)
+
+
+class _Words:
+    """Status and reason of each decision."""
+
+    def __init__(self, plan: DagPlan, alpha: float | None) -> None:
+        self._plan, self._alpha = plan, alpha
+        self._is_leaf_N = (plan.leaf_slot_N >= 0).tolist()
+
+    def about(self, node: int, probs_N: Tensor, p_value: float, *, away: bool, uncertain: bool) -> tuple[str, str]:
+        name = self._plan.nodes[node]
+        if away:
+            why = f"p = {p_value:.3g}" + (f" ≤ {self._alpha:.3g}" if self._alpha is not None else ", the likeliest")
+            if node == 0:
+                return "other", f"turned away at the root: {why}"
+            share = float(probs_N[node])
+            return "novel_child", f"under {name} ({share:.2f}), but none of its known children: {why}"
+        if uncertain:
+            return "uncertain", f"too strange to be sure of {name}, not strange enough for other: p = {p_value:.3g}"
+        if self._is_leaf_N[node]:
+            return "known", f"recognised as {name}: probability {float(probs_N[node]):.2f}, p = {p_value:.3g}"
+        return "ambiguous", _hesitation(node, probs_N, self._plan)
 
 
 class _Routes:

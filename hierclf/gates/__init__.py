@@ -1,11 +1,24 @@
 """Gates: is this image any of ours, with a promise about how many known images are turned away."""
 
 from hierclf.gates.combination import PValueMap, combinations
+from hierclf.gates.detection import Detection
 from hierclf.gates.energy import energy_score
 from hierclf.gates.evidence import Evidence
 from hierclf.gates.fdbd import BoundaryDistance
-from hierclf.gates.gate import Gate, default_scores, fit_gate
+from hierclf.gates.gate import Fold, Gate, GatePart, GateReading, default_scores, fit_gate, unique_names
 from hierclf.gates.gen import gen_score
+from hierclf.gates.guarantee import (
+    Average,
+    BothSides,
+    Confident,
+    Cross,
+    ForEachClass,
+    Guarantee,
+    Statistic,
+    Unbound,
+    checked_keep,
+    guarantees,
+)
 from hierclf.gates.knn import NearestNeighbours
 from hierclf.gates.made import MadeHead
 from hierclf.gates.mahalanobis import Mahalanobis
@@ -23,13 +36,23 @@ from hierclf.gates.vim import VirtualLogit
 from hierclf.promises.conformal import conformal_threshold, minimum_calibration_size, p_values
 
 __all__ = [
+    "Average",
+    "BothSides",
     "BoundaryDistance",
     "ClassStatistics",
     "ClassTables",
+    "Confident",
+    "Cross",
+    "Detection",
     "Evidence",
     "FittedScore",
+    "Fold",
+    "ForEachClass",
     "Gate",
+    "GatePart",
     "GatePromise",
+    "GateReading",
+    "Guarantee",
     "IsolationTrees",
     "LocalDensity",
     "MadeHead",
@@ -44,10 +67,13 @@ __all__ = [
     "PValueMap",
     "PytorchOod",
     "Score",
+    "Statistic",
     "SupportVectors",
+    "Unbound",
     "VirtualLogit",
     "belongs",
     "build_score",
+    "checked_keep",
     "combinations",
     "conformal_threshold",
     "default_scores",
@@ -55,6 +81,7 @@ __all__ = [
     "fit_gate",
     "gated_nodes",
     "gen_score",
+    "guarantees",
     "load_score",
     "logit_score",
     "max_logit_score",
@@ -64,4 +91,5 @@ __all__ = [
     "p_values",
     "raw_scores",
     "scores",
+    "unique_names",
 ]

@@ -94,9 +94,13 @@ class PValueMap:
             raise BundleError("a stored p-value map does not ascend; save it anew")
         return self
 
+    def tensors(self) -> dict[str, Tensor]:
+        """Everything, by name."""
+        return {"knots": self.knots, "surprise": self.surprise, "scale": self.scale}
+
     def __call__(self, scores_B: Tensor) -> Tensor:
         """``-log p`` of each score, float64, shape ``(B,)``, at least 0 and without an upper bound."""
-        scores_B = scores_B.double()
+        scores_B = scores_B.double().contiguous()
         beyond_B = (scores_B - self.knots[-1]).clamp(min=0) / self.scale
         upper_B = torch.searchsorted(self.knots, scores_B).clamp(max=len(self.knots) - 1)
         lower_B = (upper_B - 1).clamp(min=0)

@@ -88,7 +88,7 @@ class NodeSurprise:
     def __call__(self, raw_SBG: Tensor) -> Tensor:
         """Surprise of each image at each gated node, float64, at least 0, shape ``(B, G)``."""
         place_X = torch.arange(raw_SBG.shape[2]).repeat(raw_SBG.shape[1])
-        return self.at(raw_SBG.flatten(1), place_X).unflatten(0, raw_SBG.shape[1:])
+        return self.at(raw_SBG.flatten(1), place_X).reshape(raw_SBG.shape[1:])
 
     def at(self, values_SX: Tensor, place_X: Tensor) -> Tensor:
         """Surprise at one gated node each, arguments as in `fit`, float64, shape ``(X,)``."""
@@ -103,19 +103,21 @@ class NodeSurprise:
         """The sum of the scores' surprises, float64, shape ``(X,)``."""
         standard_SX = (values_SX - self.centre[:, place_X]) / self.scale[:, place_X]
         surprises_SX = torch.stack([one(row_X) for one, row_X in zip(self.single, standard_SX, strict=True)])
-        return (surprises_SX * self.use[:, place_X]).sum(0)
+        total_X: Tensor = (surprises_SX * self.use[:, place_X]).sum(0)
+        return total_X
 
     @cached_property
     def combination_G(self) -> Tensor:
         """The number of each node's combination of scores, int64, shape ``(G,)``."""
-        return torch.unique(self.use.int(), dim=1, return_inverse=True)[1]
+        combination_G: Tensor = torch.unique(self.use.int(), dim=1, return_inverse=True)[1]
+        return combination_G
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything, under flat names."""
         stored = {"use": self.use, "centre": self.centre, "scale": self.scale}
         for kind, maps in (("single", self.single), ("summed", self.summed)):
             for place, one in enumerate(maps):
-                stored |= {f"{kind}.{place}.{name}": getattr(one, name) for name in ("knots", "surprise", "scale")}
+                stored |= {f"{kind}.{place}.{name}": values for name, values in one.tensors().items()}
         return stored
 
     @classmethod

@@ -186,4 +186,5 @@ def _directions(spread_KD: Tensor) -> Tensor:
     strongest = strongest[values[strongest] > 1e-12 * values.max().clamp(min=1e-300)]
     values, vectors = values[strongest], vectors[:, strongest]
     unit_RD = (vectors.T @ spread_KD) / values.sqrt()[:, None] if few else vectors.T
-    return unit_RD * (values / (1 + values)).sqrt()[:, None]
+    scaled_RD: Tensor = unit_RD * (values / (1 + values)).sqrt()[:, None]
+    return scaled_RD

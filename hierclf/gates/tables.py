@@ -134,12 +134,14 @@ class ClassStatistics:
         width = int(kept_L.max())
         rank_M = torch.arange(len(self.bank)) - torch.searchsorted(self.bank_label, self.bank_label)
         padded_BX = gap_BM.new_full((len(gap_BM), len(kept_L) * width), torch.inf)
-        gap_BLR = padded_BX.index_copy_(1, self.bank_label * width + rank_M, gap_BM).unflatten(1, (-1, width))
+        padded_BX.index_copy_(1, self.bank_label * width + rank_M, gap_BM)
+        gap_BLR = padded_BX.view(len(gap_BM), len(kept_L), width)
         nearest_BL, place_BL = gap_BLR.min(2)
         for _ in range(NEIGHBOUR - 1):  # strike out the nearest and look again, where the class has another one
             next_BL, next_place_BL = gap_BLR.scatter_(2, place_BL[:, :, None], torch.inf).min(2)
             nearest_BL, place_BL = torch.where(next_BL.isinf(), nearest_BL, next_BL), next_place_BL
-        return (nearest_BL + unit_BD.square().sum(1, keepdim=True)).clamp(min=0).sqrt()
+        distance_BL: Tensor = (nearest_BL + unit_BD.square().sum(1, keepdim=True)).clamp(min=0).sqrt()
+        return distance_BL
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything, by name."""

@@ -20,8 +20,7 @@ from hierclf.classifier import KEEP, HierarchicalClassifier
 from hierclf.dag import DagPlan, compile_plan
 from hierclf.data import ImageSet, join_sets
 from hierclf.errors import ConfigError
-from hierclf.gates import Evidence, Gate, PValueMap, load_score, msp_score
-from hierclf.gates.gate import GatePart
+from hierclf.gates import Average, Evidence, Gate, GatePart, PValueMap, load_score, msp_score
 from hierclf.heads import FlatHead
 from hierclf.model import Baseline, Model, Operation
 from hierclf.taxonomy import Taxonomy
@@ -82,7 +81,8 @@ def _narrowed(trained: HierarchicalClassifier, taxonomy: Taxonomy, name: str, ke
     learnt = {"weight": linear.weight.double(), "bias": linear.bias.double(), "is_other": is_other_O}
     score = load_score("outlier", {}, learnt)
     part = GatePart("outlier", {}, score, PValueMap.fit(score(tune)))
-    gate = Gate((part,), "fisher", torch.empty(0, dtype=torch.float64), keep, (wide.in_features, plan.num_leaves))
+    nobody = Average(keep=keep, scores=torch.empty(0, dtype=torch.float64))
+    gate = Gate(parts=(part,), combine="fisher", shape=(wide.in_features, plan.num_leaves), guarantee=nobody)
     return Model(
         plan=plan,
         backbone=wide.backbone,

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from hierclf.decisions import operating_point, rules
-from hierclf.gates import Evidence, Gate, default_scores, fit_gate, msp_score
+from hierclf.gates import Evidence, Gate, msp_score
+from hierclf.heads import Head
 from hierclf.model import Model, Operation
 from hierclf.settings import Settings
-from hierclf.training.choices import gate_scores
+from hierclf.training.gating import GateImages, build_gate, usual_root_scores
 from hierclf.training.negatives import MadeEmbeddings
 from hierclf.training.preparation import Prepared
 
@@ -32,6 +33,8 @@ def calibrate_model(
     settings: Settings,
     *,
     made: MadeEmbeddings | None = None,
+    earlier: Head | None = None,
+    trained: bool = False,
 ) -> tuple[Model, tuple[str, ...]]:
     """Gate, operating point and the baseline's threshold for a model whose backbone and heads are done.
 
@@ -42,6 +45,8 @@ def calibrate_model(
         prepared: what each image is and what it is kept for.
         settings: of the gate and the rule.
         made: negatives that were made of the known images, or None.
+        earlier: the head before it learnt from the images of split A, or None where it has not.
+        trained: whether the backbone was trained on these images.
 
     Returns:
         The finished model, and what could not be promised, in sentences.
@@ -49,8 +54,12 @@ def calibrate_model(
     Raises:
         HierclfError: a setting, or too few images for a score.
     """
-    gate = _gate(model, embedding_nD, other_mD, prepared, settings, made)
-    notes = [gate.promise.sentence] if gate is not None and not gate.promise.holds else []
+    images = _gate_images(model, embedding_nD, other_mD, prepared, made, earlier, trained)
+    usual = made.scores if made else usual_root_scores(other=images.other is not None, given=model.backbone is None)
+    gate = build_gate(images, settings, usual)
+    notes = [] if gate is None else _estimates(gate, trained)
+    if gate is not None and not gate.promise.holds:
+        notes.append(gate.promise.sentence)
     calibration = torch.from_numpy(prepared.parts.calibration)
     label_n = torch.from_numpy(prepared.label_n)
     operation = _operation(model, embedding_nD[calibration], label_n[calibration], settings)
@@ -64,46 +73,62 @@ def calibrate_model(
     return replace(model, gate=gate, operation=operation, baseline=baseline), tuple(notes)
 
 
-def _gate(
+def _gate_images(
     model: Model,
     embedding_nD: Tensor,
     other_mD: Tensor | None,
     prepared: Prepared,
-    settings: Settings,
     made: MadeEmbeddings | None,
-) -> Gate | None:
-    chosen = gate_scores(settings.gate)
-    if chosen is None:
-        return None
-    slot_n = model.plan.leaf_slot_N[torch.from_numpy(prepared.label_n)]
+    earlier: Head | None,
+    trained: bool,
+) -> GateImages:
+    """What the gates learn from."""
     fit, tune, calibration = (
-        _evidence(model, embedding_nD[rows], slot_n[rows])
-        for rows in map(torch.from_numpy, (prepared.parts.fit, prepared.parts.tune, prepared.parts.calibration))
+        torch.from_numpy(rows) for rows in (prepared.parts.fit, prepared.parts.tune, prepared.parts.calibration)
     )
+    logits_nL = _evidence(model, embedding_nD).logits_BC
+    if earlier is not None:  # the head has learnt from split A since
+        before = replace(model, head=earlier)
+        logits_nL = logits_nL.index_copy(0, tune, _evidence(before, embedding_nD[tune]).logits_BC)
     other = None
     if other_mD is not None and prepared.kind_m is not None:
         other = _evidence(model, other_mD, torch.from_numpy(prepared.kind_m))
-    return fit_gate(
-        fit,
-        tune,
-        calibration,
-        scores=chosen or (made.scores if made else _usual_scores(model, other=other is not None)),
-        generator=torch.Generator().manual_seed(settings.seed),
+    return GateImages(
+        plan=model.plan,
+        embedding_nD=embedding_nD,
+        logits_nL=logits_nL,
+        label_n=torch.from_numpy(prepared.label_n),
+        fit=fit,
+        tune=tune,
+        calibration=calibration,
+        frozen=not trained,
         other=other,
         made=None if made is None else _evidence(model, made.embedding_MD, made.kind_M),
-        combine=settings.combine,
-        keep=settings.keep,
     )
 
 
-def _usual_scores(model: Model, *, other: bool) -> tuple[str, ...]:
-    usual = default_scores(other=other)
-    if model.backbone is None and "mahalanobis" not in usual:
-        return ("mahalanobis", *usual)  # given embeddings may differ in length as well as in direction
-    return usual
+def _estimates(gate: Gate, trained: bool) -> list[str]:
+    """What leave-one-child-out expects of the gates, in a sentence or two."""
+    inner = [one for one in gate.detections if one.node != gate_root(gate)]
+    told = [one.sentence for one in gate.detections if one.node == gate_root(gate)]
+    if len(inner) == 1:
+        told.append(inner[0].sentence)
+    elif inner:
+        mean = sum(one.auroc for one in inner) / len(inner)
+        worst = min(inner, key=lambda one: one.auroc)
+        told.append(f"{len(inner)} inner nodes: mean AUROC {mean:.2f}; least at {worst.sentence}")
+    if not told:
+        return []
+    flatters = " The backbone was trained on these classes, so new ones will be noticed less well." if trained else ""
+    return [f"How well newcomers should be noticed, by leaving children out: {'. '.join(told)}.{flatters}"]
 
 
-def _evidence(model: Model, embedding_BD: Tensor, label_B: Tensor) -> Evidence:
+def gate_root(gate: Gate) -> str:
+    """The name of the root, or nothing for a gate that knows of no nodes."""
+    return gate.plan.nodes[0] if gate.plan is not None else ""
+
+
+def _evidence(model: Model, embedding_BD: Tensor, label_B: Tensor | None = None) -> Evidence:
     with torch.no_grad():
         logits_BL = model.head.leaf_scores(model.logits(embedding_BD))
     return Evidence(embedding_BD, logits_BL, label_B)

@@ -14,7 +14,7 @@ from hierclf.backbones import augmentations, backbones, build_backbone, choose_d
 from hierclf.data import BALANCES
 from hierclf.decisions import rules
 from hierclf.errors import ConfigError
-from hierclf.gates import build_score, combinations
+from hierclf.gates import build_score, combinations, guarantees, node_scores
 from hierclf.heads import heads
 from hierclf.losses import embedding_losses
 from hierclf.registry import did_you_mean
@@ -38,6 +38,8 @@ def check_choices(settings: Settings) -> None:
     _check_backbone(settings.backbone)
     heads[settings.head]
     combinations[settings.combine]
+    guarantees[settings.promise]
+    node_score_names(settings.node_gates)
     choose_device(settings.device)
     if settings.augmentation != "auto":
         augmentations[settings.augmentation]
@@ -85,6 +87,36 @@ def gate_scores(gate: object) -> tuple[ScoreChoice, ...] | None:
             return ((gate[0], _options(gate[1])),)
         return tuple(_score(choice) for choice in gate)
     raise ConfigError(f"gate is 'auto', 'none', or names of scores, got {gate!r}")
+
+
+def node_score_names(node_gates: object) -> tuple[str, ...] | None:
+    """What the gates of inner nodes read, in one form.
+
+    Args:
+        node_gates: ``"none"`` or None for no gates below the root, ``"auto"``, a name, or a list of names.
+
+    Returns:
+        Names of node scores; none at all for ``"auto"``, which is decided later; None for no gates.
+
+    Raises:
+        UnknownName: no such node score.
+        ConfigError: anything else, or a name twice.
+
+    >>> node_score_names("knn"), node_score_names("auto"), node_score_names("none")
+    (('knn',), (), None)
+    """
+    if node_gates is None or node_gates == "none":
+        return None
+    if node_gates == "auto":
+        return ()
+    names = (node_gates,) if isinstance(node_gates, str) else node_gates
+    if not isinstance(names, Sequence) or not names or not all(isinstance(name, str) for name in names):
+        raise ConfigError(f"node_gates is 'auto', 'none', or names of node scores, got {node_gates!r}")
+    for name in names:
+        node_scores[name]
+    if len(set(names)) < len(names):
+        raise ConfigError(f"expected each node score once, got node_gates={list(names)!r}")
+    return tuple(names)
 
 
 def level_rule(given: object) -> LevelWeights:

@@ -45,6 +45,8 @@ class Fitted:
         notes: what was chosen or could not be promised, in sentences.
         calibration_notes: those of them that another gate or rule would do away with.
         made: negatives that were made of the known images, or None.
+        earlier: the head before it learnt from the images of split A, or None where it has not.
+        trained: whether the backbone was trained on these images.
     """
 
     model: Model
@@ -54,6 +56,8 @@ class Fitted:
     notes: tuple[str, ...]
     calibration_notes: tuple[str, ...] = ()
     made: MadeEmbeddings | None = None
+    earlier: Head | None = None
+    trained: bool = False
 
 
 def fit_model(
@@ -88,14 +92,15 @@ def fit_model(
     )
     _check_weights(prepared, settings, weight_NK)
     if backbone is None:
-        features = given_features(prepared)
+        features = given_features(prepared, settings)
     elif backbone.pretrained if settings.freeze is None else settings.freeze:
         features = frozen_features(prepared, backbone, settings, cache=cache, progress=progress)
     else:
         features = trained_features(
             prepared, backbone, settings, plan, weight_NK, progress=progress, state=state, on_epoch=on_epoch
         )
-    head, flat = _heads(features, prepared, settings, plan, weight_NK)
+    head, flat, earlier = _heads(features, prepared, settings, plan, weight_NK)
+    trained = features.head is not None
     ungated = Model(
         plan=plan,
         backbone=backbone,
@@ -106,7 +111,14 @@ def fit_model(
         in_features=features.embedding_nD.shape[1],
     )
     model, notes = calibrate_model(
-        ungated, features.embedding_nD, features.other_mD, prepared, settings, made=features.made
+        ungated,
+        features.embedding_nD,
+        features.other_mD,
+        prepared,
+        settings,
+        made=features.made,
+        earlier=earlier,
+        trained=trained,
     )
     return Fitted(
         model=model,
@@ -116,6 +128,8 @@ def fit_model(
         notes=(*features.notes, *notes),
         calibration_notes=notes,
         made=features.made,
+        earlier=earlier,
+        trained=trained,
     )
 
 
@@ -140,35 +154,43 @@ def _check_weights(prepared: Prepared, settings: Settings, weight_NK: Tensor) ->
 
 def _heads(
     features: Features, prepared: Prepared, settings: Settings, plan: DagPlan, weight_NK: Tensor
-) -> tuple[Head, Head]:
-    """The model's head, and the flat baseline on the same embeddings."""
+) -> tuple[Head, Head, Head | None]:
+    """The model's head, the flat baseline on the same embeddings, and the head before it learnt from split A."""
     leaf_NK = label_weights(plan, "leaf")
-    flat = _head_on("flat", features.embedding_nD, prepared, settings, plan, leaf_NK)
+    flat, earlier = _head_on("flat", features.embedding_nD, prepared, settings, plan, leaf_NK)
     if features.head is not None:
-        head = features.head
-    elif settings.head == "flat" and torch.equal(weight_NK, leaf_NK):
-        head = flat
-    else:
-        head = _head_on(settings.head, features.embedding_nD, prepared, settings, plan, weight_NK)
-    for part in (head, flat):
-        assert isinstance(part, nn.Module)
-        part.requires_grad_(False).eval()
-    return head, flat
+        return _finished(features.head), _finished(flat), None
+    if settings.head == "flat" and torch.equal(weight_NK, leaf_NK):
+        return _finished(flat), flat, _finished(earlier)
+    head, earlier = _head_on(settings.head, features.embedding_nD, prepared, settings, plan, weight_NK)
+    return _finished(head), _finished(flat), _finished(earlier)
+
+
+def _finished(head: Head) -> Head:
+    assert isinstance(head, nn.Module)
+    head.requires_grad_(False).eval()
+    return head
 
 
 def _head_on(
     name: str, embedding_nD: Tensor, prepared: Prepared, settings: Settings, plan: DagPlan, weight_NK: Tensor
-) -> Head:
-    """A head fitted on embeddings: on the part to learn from, with a penalty chosen on the part for choices."""
-    generator = torch.Generator().manual_seed(settings.seed)
-    head: Head = heads[name](embedding_nD.shape[1], plan, generator=generator)  # type: ignore[assignment]
+) -> tuple[Head, Head]:
+    """A head fitted on embeddings: on the part to learn from, with a penalty chosen on the part for choices.
+
+    Returns:
+        The head, and what it was before the part for choices joined in.
+    """
+    head, earlier = (
+        heads[name](embedding_nD.shape[1], plan, generator=torch.Generator().manual_seed(settings.seed))
+        for _ in range(2)
+    )
     chance = np.random.default_rng(settings.seed)
     train, held_out = (
         _labelled(places, embedding_nD, prepared, settings, chance)
         for places in (prepared.parts.fit, prepared.parts.tune)
     )
-    fit_head(head, train, held_out, weight_NK.float())
-    return head
+    fit_head(head, train, held_out, weight_NK.float(), earlier=earlier)  # type: ignore[arg-type]
+    return head, earlier  # type: ignore[return-value]  # a builder gives a module that is a head
 
 
 def _labelled(

@@ -8,17 +8,21 @@ S scores, G gated nodes, C combinations, N nodes, X pairs of an image and a gate
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from hierclf.dag import DagPlan
-from hierclf.gates import NodeSurprise, NovelMap
+from hierclf.gates import Detection, NodeSurprise, NovelMap
 from hierclf.metrics import auroc
 from hierclf.training.leave_one_out import Episode
+
+Floats: TypeAlias = npt.NDArray[np.float64]
 
 WEIGHT_OF_ALL = 4.0
 """So many episodes the mean over all nodes counts for, beside a node's own."""
@@ -28,25 +32,6 @@ USUAL_NOVELTY = (-3.0, 1.0)
 """π where nothing could be learnt: one half where one known image in twenty is as surprising."""
 RIDGE = 4.0
 """So strongly a node's own π is pulled to that of all nodes; in images."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Detection:
-    """How well a node's gate noticed children that it was made to forget.
-
-    Args:
-        node: its name.
-        scores: names of the scores that it reads.
-        auroc: mean over the forgotten children.
-        standard_error: of that mean; 0 with a single child.
-        children: how many were forgotten, one after the other.
-    """
-
-    node: str
-    scores: tuple[str, ...]
-    auroc: float
-    standard_error: float
-    children: int
 
 
 def combination_aurocs(episodes: Sequence[Episode], combinations: Tensor, nodes: Tensor) -> Tensor:
@@ -146,7 +131,9 @@ def surprises(episodes: Sequence[Episode], nodes: Tensor, use_SG: Tensor) -> lis
     return told
 
 
-def novel_map(told: Sequence[tuple[int, Tensor, Tensor]], plan: DagPlan, gated: Tensor) -> NovelMap:
+def novel_map(
+    told: Sequence[tuple[int, Tensor, Tensor]], plan: DagPlan, gated: Tensor, *, prior: float = 0.5
+) -> NovelMap:
     """π by logistic regression on surprise, in which known and novel images weigh the same.
 
     Nodes share one curve; a node with episodes of its own bends it towards them. A node without any borrows from its
@@ -158,12 +145,14 @@ def novel_map(told: Sequence[tuple[int, Tensor, Tensor]], plan: DagPlan, gated: 
         told: from `surprises`, for any nodes.
         plan: the compiled taxonomy.
         gated: node ids at which novelty is asked for, the root among them.
+        prior: how likely an image is new somewhere on its route before it is looked at; every gate of the longest
+            route gets the same part in that.
     """
     intercept_N = torch.full((plan.num_nodes,), -torch.inf, dtype=torch.float64)
     slope_N = torch.zeros(plan.num_nodes, dtype=torch.float64)
-    prior = np.array(USUAL_NOVELTY)
-    everything = _logistic([(known, novel) for _, known, novel in told], prior) if told else prior
-    own: dict[int, np.ndarray] = {}
+    usual = np.array(USUAL_NOVELTY)
+    everything = _logistic([(known, novel) for _, known, novel in told], usual) if told else usual
+    own: dict[int, Floats] = {}
     for node in {node for node, *_ in told}:
         own[node] = _logistic([(known, novel) for at, known, novel in told if at == node], everything)
     for node in gated.tolist():
@@ -171,7 +160,17 @@ def novel_map(told: Sequence[tuple[int, Tensor, Tensor]], plan: DagPlan, gated: 
         while above not in own and above != 0:
             above = int(plan.parent_E[plan.child_E == above][0])
         intercept_N[node], slope_N[node] = map(float, own.get(above, everything))
+    share = 1 - (1 - prior) ** (1 / _most_gates(plan, gated))
+    intercept_N += math.log(share / (1 - share))
     return NovelMap(intercept=intercept_N, slope=slope_N)
+
+
+def _most_gates(plan: DagPlan, gated: Tensor) -> int:
+    """Number of gates on the way to the leaf with most of them, the root's among them."""
+    gated_N = torch.zeros(plan.num_nodes + 1, dtype=torch.int64).index_fill(0, gated, 1)
+    gated_N[0] = 0
+    path_LK = plan.path_NK[plan.leaf_L]
+    return 1 + int(gated_N[torch.where(path_LK < 0, plan.num_nodes, path_LK)].sum(1).max())
 
 
 def _known(episodes: Sequence[Episode], place: dict[int, int]) -> tuple[Tensor, Tensor]:
@@ -180,7 +179,7 @@ def _known(episodes: Sequence[Episode], place: dict[int, int]) -> tuple[Tensor, 
     return known_SX, place_X
 
 
-def _logistic(pairs: Sequence[tuple[Tensor, Tensor]], prior: np.ndarray) -> np.ndarray:
+def _logistic(pairs: Sequence[tuple[Tensor, Tensor]], prior: Floats) -> Floats:
     """Intercept and slope (not below 0) by Newton's method, pulled to a prior."""
     known = np.concatenate([known.numpy() for known, _ in pairs])
     novel = np.concatenate([novel.numpy() for _, novel in pairs])
@@ -188,7 +187,7 @@ def _logistic(pairs: Sequence[tuple[Tensor, Tensor]], prior: np.ndarray) -> np.n
     truth = np.repeat([0.0, 1.0], [len(known), len(novel)])
     weight = np.repeat([0.5 / len(known), 0.5 / len(novel)], [len(known), len(novel)]) * 2 * min(len(known), len(novel))
     design = np.stack([np.ones_like(values), values], axis=1)
-    point = prior.copy()
+    point: Floats = prior.copy()
     for _ in range(50):
         chance = 1 / (1 + np.exp(-(design @ point)))
         gradient = design.T @ (weight * (chance - truth)) + RIDGE * (point - prior)
@@ -197,6 +196,4 @@ def _logistic(pairs: Sequence[tuple[Tensor, Tensor]], prior: np.ndarray) -> np.n
         point = point - step / max(1.0, float(np.abs(step).max()))
         if np.abs(step).max() < 1e-9:
             break
-    if point[1] < 0:
-        return np.array([float(np.log(weight[truth == 1].sum() / weight[truth == 0].sum())), 0.0])
-    return point
+    return point if point[1] >= 0 else np.zeros(2)

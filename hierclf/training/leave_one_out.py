@@ -18,8 +18,9 @@ K known images, M novel images, S scores, B images, N nodes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
@@ -38,7 +39,7 @@ MOST_IMAGES = 5000
 MOST_ASKED = 200
 """Known images, and novel ones, in one episode."""
 
-ScoreChoice = tuple[str, dict[str, object]]
+ScoreChoice = tuple[str, Mapping[str, Any]]
 Refit = Callable[[Tensor, Tensor], Callable[[Tensor], Tensor]]
 
 

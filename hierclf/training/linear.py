@@ -46,6 +46,7 @@ def fit_head(
     *,
     penalties: Sequence[float] = PENALTIES,
     steps: int = 100,
+    earlier: Head | None = None,
 ) -> float:
     """Fit the head's linear layer in place; at the end it has the dtype of the embeddings.
 
@@ -56,6 +57,8 @@ def fit_head(
         weight_NK: the loss weights, from `label_weights`.
         penalties: strengths to try, strongest first.
         steps: iterations of L-BFGS per strength.
+        earlier: a second head of the same kind, which becomes what this one was before the held-out images joined in:
+            what it says about them is what it says about new images.
 
     Returns:
         The chosen strength.
@@ -79,12 +82,22 @@ def fit_head(
                 break  # weaker penalties only fit the noise
         assert best is not None
         layer.load_state_dict(best)
+    if earlier is not None:
+        if best is None:
+            _minimise(head, train, weight_NK, chosen, steps)
+        _layer(earlier).load_state_dict(layer.state_dict())
+        _fold_in(_layer(earlier), mean_D, scale)
     _minimise(head, both, weight_NK, chosen, steps)
-    layer.to(mean_D.dtype)
-    with torch.no_grad():  # W·(z - m)/s + b = (W/s)·z + (b - (W/s)·m)
-        layer.weight.div_(scale)
-        layer.bias.sub_(layer.weight @ mean_D)
+    _fold_in(layer, mean_D, scale)
     return chosen
+
+
+@torch.no_grad()
+def _fold_in(layer: NodeMajorLinear, mean_D: Tensor, scale: Tensor) -> None:
+    """Let the layer read embeddings as they are: ``W·(z - m)/s + b = (W/s)·z + (b - (W/s)·m)``."""
+    layer.to(mean_D.dtype)
+    layer.weight.div_(scale)
+    layer.bias.sub_(layer.weight @ mean_D)
 
 
 def joined(first: LabelledEmbeddings, second: LabelledEmbeddings) -> LabelledEmbeddings:

@@ -8,7 +8,7 @@ B images, D embedding, R directions, L leaf classes
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -22,7 +22,24 @@ MOST_DIRECTIONS = 128
 PENALTY, STEPS = 0.03, 30
 
 
-def quick_head(embedding_BD: Tensor, slot_B: Tensor, plan: DagPlan) -> Callable[[Tensor], Tensor]:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class QuickHead:
+    """A linear classifier: a function from embeddings to unnormalised scores of the leaf classes.
+
+    Args:
+        weight: float64, shape ``(L, D)``.
+        bias: float64, shape ``(L,)``.
+    """
+
+    weight: Tensor
+    bias: Tensor
+
+    def __call__(self, embedding_BD: Tensor) -> Tensor:
+        """Scores, float64, shape ``(B, L)``."""
+        return torch.addmm(self.bias, embedding_BD.double(), self.weight.T)
+
+
+def quick_head(embedding_BD: Tensor, slot_B: Tensor, plan: DagPlan) -> QuickHead:
     """A flat softmax over the leaves.
 
     Args:
@@ -31,8 +48,7 @@ def quick_head(embedding_BD: Tensor, slot_B: Tensor, plan: DagPlan) -> Callable[
         plan: the compiled taxonomy.
 
     Returns:
-        A function from embeddings to unnormalised scores of all leaf classes, float64, shape ``(B, L)``; a class
-        without images gets a low one.
+        The classifier; a class without images gets a low score.
     """
     values_BD = embedding_BD.double()
     mean_D = values_BD.mean(0)
@@ -45,10 +61,5 @@ def quick_head(embedding_BD: Tensor, slot_B: Tensor, plan: DagPlan) -> Callable[
     train = LabelledEmbeddings(embedding_BD=projected, label_B=plan.leaf_L[slot_B])
     nothing = LabelledEmbeddings(embedding_BD=projected[:0], label_B=train.label_B[:0])
     fit_head(head, train, nothing, label_weights(plan, "leaf").float(), penalties=(PENALTY,), steps=STEPS)
-    head.double().requires_grad_(False).eval()
-
-    def scores(rows_BD: Tensor) -> Tensor:
-        scores_BL: Tensor = head((rows_BD.double() - mean_D) @ directions_DR)
-        return scores_BL
-
-    return scores
+    weight_LD = head.linear.weight.detach().double() @ directions_DR.T
+    return QuickHead(weight=weight_LD, bias=head.linear.bias.detach().double() - weight_LD @ mean_D)

@@ -63,7 +63,7 @@ def test_the_seed_is_that_of_the_bench(bench, measured):
 def test_rows_of_a_reading_are_those_asked_for(bench, measured):
     reading = measured.examination.reading
     places = np.array([5, 0, 7])
-    part = rows(reading, places)
+    part = reading.rows(places)
     assert part.names == tuple(reading.names[place] for place in (5, 0, 7))
     np.testing.assert_array_equal(part.p_value_B.numpy(), reading.p_value_B.numpy()[places])
     np.testing.assert_array_equal(part.node_log_probs_BN.numpy(), reading.node_log_probs_BN.numpy()[places])
