@@ -151,12 +151,20 @@ def _tried(
     ways = (usual, (*usual, "made"), ("knn", "made"), ("made",), ("knn",))
     without, with_made, lost = [], [], []
     for held_out in held_out_F:
-        plain, made = (_trial(bench, held_out, way) for way in (None, recipe))
+        known = _without(recipe, held_out)
+        made = None if known is None else _trial(bench, held_out, known)
+        if made is None or made.made is None or len(made.made) < FEWEST_IMAGES:
+            return NegativeChoice(
+                notes=("Negatives were not used: nearly every class survives every transformation that was tried.",)
+            )
+        plain = _trial(bench, held_out, None)
         without.append(plain.auroc((usual,), bench.settings.combine, bench.settings.seed))
         with_made.append(made.auroc(ways, bench.settings.combine, bench.settings.seed))
         lost.append(plain.accuracy - made.accuracy)
     before = mean_figures(without)[usual]
-    after, scores = max((figure, names) for names, figure in mean_figures(with_made).items())
+    reached = mean_figures(with_made)
+    scores = max(ways, key=lambda names: reached[names])
+    after = reached[scores]
     figures = (
         f"AUROC of held-out classes {after:.3f} with negatives, read by {' + '.join(scores)}, {before:.3f} without"
     )
@@ -171,13 +179,16 @@ def _tried(
     return NegativeChoice(recipe=recipe, scores=scores, notes=(f"{_used(recipe, bench)} In trials: {figures}.",))
 
 
+def _without(recipe: NegativeRecipe, class_C: np.ndarray) -> NegativeRecipe | None:
+    """The recipe without some classes; None where nothing is left."""
+    allowed_TN = recipe.allowed_TN.clone()
+    allowed_TN[:, torch.from_numpy(class_C)] = False
+    return NegativeRecipe(names=recipe.names, allowed_TN=allowed_TN) if allowed_TN.any() else None
+
+
 def _trial(bench: Bench, held_out: np.ndarray, recipe: NegativeRecipe | None) -> Trial:
     """One network that never saw some classes, and what it says."""
     parts = divided(bench, held_out)
-    if recipe is not None:
-        allowed_TN = recipe.allowed_TN.clone()
-        allowed_TN[:, held_out] = False
-        recipe = NegativeRecipe(names=recipe.names, allowed_TN=allowed_TN)
     network = short_training(bench, parts.fit, recipe)
     other = None
     if bench.other is not None:

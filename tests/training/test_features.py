@@ -130,7 +130,7 @@ def test_a_frozen_backbone_embeds_negatives_once(shapes):
 
 def test_with_a_frozen_backbone_held_out_classes_decide_too():
     five = Taxonomy.from_edges([("sign", name) for name in (*GLYPHS, "square")])
-    signs = prepare_images(*glyphs((*GLYPHS, "square"), 40), None, five, **DIVISION)
+    signs = prepare_images(*glyphs((*GLYPHS, "square"), 120), None, five, **DIVISION)
     with seeded(0):
         backbone = build_backbone("small_cnn", weights=None, image_size=(12, 12), grey=True)
     features = frozen_features(signs, backbone, Settings(negatives="auto"), cache=None, progress=silent)

@@ -85,6 +85,7 @@ def test_negatives_have_to_earn_their_place(monkeypatch, gain, lost, used):
     class Fake:
         def __init__(self, recipe):
             self.accuracy = 0.95 - (lost if recipe is not None else 0.0)
+            self.made = [0] * 10
             self.best = 0.9 + (gain if recipe is not None else 0.0)
 
         def auroc(self, score_sets, combine, seed):
@@ -112,13 +113,16 @@ def test_a_trial_never_shows_the_network_what_is_held_out(monkeypatch):
 
     def short_training(bench, places, recipe):
         seen.append(set(bench.label_n[places].tolist()))
-        assert not recipe.allowed_TN[:, held_out].any()
+        assert recipe is None
         raise StopIteration
 
     monkeypatch.setattr(negatives, "short_training", short_training)
     everything = torch.ones(1, len(bench.plan.nodes), dtype=torch.bool)
+    rest = negatives._without(NegativeRecipe(names=("mixed",), allowed_TN=everything), held_out)
+    assert rest.allowed_TN.sum() == 5
+    assert not rest.allowed_TN[:, held_out].any()
     with pytest.raises(StopIteration):
-        negatives._trial(bench, held_out, NegativeRecipe(names=("mixed",), allowed_TN=everything))
+        negatives._trial(bench, held_out, None)
     assert seen == [set(range(1, 6)) - set(held_out.tolist())]
 
 
@@ -152,3 +156,23 @@ def test_the_parts_of_a_trial_share_no_image_and_hold_what_they_should():
         assert set(label_n[places].tolist()) == stays
     assert set(parts.tune.tolist()) <= set(bench.tune.tolist())
     assert len(parts.known) == round(0.2 * (len(parts.fit) + len(parts.known)))
+
+
+@pytest.mark.parametrize("left", [0, 1])
+def test_where_hardly_anything_is_a_negative_none_are_used(monkeypatch, left):
+    monkeypatch.setattr(negatives, "folds", lambda classes, seed: (np.array([1, 2]), np.array([3, 4])))
+    allowed = torch.zeros(5, 6, dtype=torch.bool)
+    allowed[0, [3, 5][left]] = True
+
+    class Few:
+        made = torch.zeros(9, 1)
+
+    monkeypatch.setattr(
+        negatives, "surviving_left_out", lambda _, names: NegativeRecipe(names=names, allowed_TN=allowed)
+    )
+    monkeypatch.setattr(negatives, "_trial", lambda *_: Few())
+    choice = choose_negatives(bench_of(count=60, negatives="auto"))
+    assert choice.recipe is None
+    assert choice.notes == (
+        "Negatives were not used: nearly every class survives every transformation that was tried.",
+    )
