@@ -324,7 +324,7 @@ class Unbound(Average):
         return 0.0
 
     @property
-    def threshold(self) -> float:  # type: ignore[override]  # computed at once there, constant here
+    def threshold(self) -> float:
         """None."""
         return inf
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from experiments.config import load_config
-from experiments.measurement import Bench, promise_kept, rows
+from experiments.measurement import Bench, promise_kept
 from experiments.protocol import content_hashes, divide, protocol_taxonomy
 from hierclf import evaluate
 from hierclf.strategies import strategies
@@ -73,4 +73,4 @@ def test_errors_of_a_reading_follow_their_rows(measured):
     from dataclasses import replace
 
     broken = replace(measured.examination.reading, errors={0: "torn", 3: "wet"})
-    assert rows(broken, np.array([5, 3, 1])).errors == {1: "wet"}
+    assert broken.rows(np.array([5, 3, 1])).errors == {1: "wet"}
