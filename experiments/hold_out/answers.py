@@ -8,7 +8,7 @@ Every method answers with nodes, and every method is asked twice:
 
 For a reference, the knob is a bias on all novel answers, and an image's score its critical bias (see
 `hierclf.references`). Ours keeps its promise with its own gates; its own operating point is the likeliest node of its
-stop distribution.
+stop distribution. That distribution can also be asked as a reference is, which tells what the gates add to it.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from torch import Tensor
 
 from hierclf.classifier import HierarchicalClassifier
 from hierclf.dag import DagPlan
+from hierclf.errors import ConfigError
 from hierclf.model import Model
 from hierclf.promises import conformal_threshold
 from hierclf.references import FittedReference, FittedStops, Reference
@@ -58,14 +59,26 @@ def our_answers(model: Model, embedding_BD: Tensor) -> Answers:
     reading = model.read(embedding_BD)
     decisions = model.decide(reading)
     promised_B = np.array([model.taxonomy.index(node) for node in decisions.node], dtype=np.int64)
-    given_BN = getattr(reading, "stop_log_probs_BN", None)
-    stops_BN = None if given_BN is None else given_BN.numpy()
+    stops_BN = reading.stop_log_probs_BN.numpy() if model.knows_novelty else None
     return Answers(
         promised_B=promised_B,
         rejected_B=np.isin(decisions.status.astype(str), TURNED_AWAY),
         natural_B=promised_B if stops_BN is None else stops_BN.argmax(axis=1),
         unknown_B=reading.unknown_score_B.numpy(),
         stop_log_probs_BN=stops_BN,
+    )
+
+
+def our_distribution(model: Model) -> FittedStops:
+    """The stop distribution of a model of ours, as a reference would be asked: without the promise of its gates.
+
+    Raises:
+        ConfigError: the model has no account of where something new may belong.
+    """
+    if not model.knows_novelty:
+        raise ConfigError("by_distribution: the gate of the first strategy says nothing about where novelty belongs")
+    return FittedStops(
+        name="hierclf", plan=model.plan, stops=lambda embedding_BD: model.read(embedding_BD).stop_log_probs_BN
     )
 
 

@@ -54,6 +54,15 @@ GATES = (
         words="chance that an image of a held-out class looks newer to its parent's gate than a known image below",
     ),
     Column(
+        "estimated_novel_child",
+        "the same, estimated",
+        "",
+        words="what leaving known children out said about these gates before any test, where it can say something",
+    ),
+    Column(
+        "estimated_nodes_measured", "and measured there", "", words="AUROC novel child at the nodes of the estimate"
+    ),
+    Column(
         "auroc_other",
         "AUROC other",
         "higher",

@@ -15,6 +15,7 @@
     settings: {backbone: small_cnn}     # of `hierclf.HierarchicalClassifier`, for all strategies
     strategies:                         # ours, as in `experiments.config`; they learn without images of other
       hierclf: {}
+    by_distribution: true               # a row for the stop distribution of the first strategy, asked as references are
     references: [prohoc_entropy]        # names from `hierclf.references`; all of them when left out
     seeds: [0, 1, 2, 3, 4]
     threads: 1
@@ -110,6 +111,7 @@ class HoldOutConfig(Part):
     hold_out: DrawingConfig
     settings: Annotated[dict[str, Any], BeforeValidator(plain)] = Field(default_factory=dict)
     strategies: Annotated[dict[FolderName, Any], Field(min_length=1)]
+    by_distribution: bool = True
     references: Annotated[list[str] | None, BeforeValidator(_all_or_listed)] = None
     seeds: Annotated[list[Seed], Field(min_length=1), BeforeValidator(one_or_many)] = Field(default=[0])
     threads: Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(or_nothing)] = None

@@ -13,7 +13,7 @@ import torch
 import hierclf
 from experiments.hold_out.config import HoldOutConfig
 from experiments.hold_out.division import HeldOut, Material, hold_out, load_material
-from experiments.hold_out.measurement import Bench
+from experiments.hold_out.measurement import BY_DISTRIBUTION, Bench
 from experiments.hold_out.writing import write_tables
 from experiments.journal import Journal, duration
 from experiments.results import ENVIRONMENT, LOG, ExperimentFolder
@@ -36,6 +36,8 @@ class HoldOutExperiment:
     def titles(self) -> dict[str, str]:
         """What to call each row, ours first."""
         ours = {name: strategy.title for name, strategy in self.strategies.items()}
+        if self.config.by_distribution:
+            ours[BY_DISTRIBUTION] = f"{next(iter(ours.values()))}, by its distribution"
         return ours | {name: name for name in self.config.chosen_references()}
 
     def held_out(self, seed: int) -> HeldOut:

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from experiments.hold_out.answers import fit_reference, our_answers, reference_answers
+from experiments.hold_out.answers import fit_reference, our_answers, our_distribution, reference_answers
 from hierclf import HierarchicalClassifier
 from hierclf.dag import compile_plan
+from hierclf.errors import ConfigError
 from hierclf.references import references
 from hierclf.taxonomy import Taxonomy
 
@@ -100,3 +101,32 @@ def test_references_learn_from_the_parts_that_are_not_for_calibration(fitted, na
     assert (answers.promised_B == leaves).mean() > 0.85
     assert answers.rejected_B.mean() < 0.12
     assert (answers.stop_log_probs_BN is None) == (name == "climbing")
+
+
+def test_our_distribution_is_asked_as_a_reference_is(fitted):
+    classifier, points, _ = fitted
+    model = classifier.model_
+    calibration = classifier.fitted_.embedding_nD[torch.from_numpy(classifier.prepared_.parts.calibration)]
+    tested = torch.cat([points, points[:20] + 40])
+    answers = reference_answers(our_distribution(model), calibration, tested, model.plan, alpha=0.05)
+    stops_BN = model.read(tested).stop_log_probs_BN.numpy()
+    np.testing.assert_allclose(np.exp(stops_BN).sum(axis=1), 1)
+    leaf_N = np.isin(np.arange(len(TAXONOMY.nodes)), model.plan.leaf_L.numpy())
+    margin_B = stops_BN[:, leaf_N].max(axis=1) - stops_BN[:, ~leaf_N].max(axis=1)
+    lowest = np.sort(-reference_scores(model, calibration))[int(np.ceil(0.95 * (len(calibration) + 1))) - 1]
+    np.testing.assert_array_equal(answers.rejected_B, -margin_B > lowest)
+    np.testing.assert_array_equal(answers.natural_B, stops_BN.argmax(axis=1))
+    assert answers.rejected_B[-20:].all()
+    assert answers.rejected_B[:-20].mean() < 0.25, "with 45 calibration images or so the threshold varies a lot"
+
+
+def reference_scores(model, embedding_BD):
+    stops_BN = model.read(embedding_BD).stop_log_probs_BN.numpy()
+    leaf_N = np.isin(np.arange(len(TAXONOMY.nodes)), model.plan.leaf_L.numpy())
+    return stops_BN[:, leaf_N].max(axis=1) - stops_BN[:, ~leaf_N].max(axis=1)
+
+
+def test_a_gate_without_an_account_of_novelty_has_no_distribution(fitted):
+    classifier, _, _ = fitted
+    with pytest.raises(ConfigError, match="by_distribution: the gate of the first strategy says nothing"):
+        our_distribution(classifier.refit_gate(gate="none").model_)

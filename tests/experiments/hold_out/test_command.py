@@ -54,13 +54,14 @@ def test_a_run_leaves_everything_behind(hold_out, config, tmp_path):
     for text in (
         "## Under the promise",
         "| never ambiguous ",
+        "by its distribution ",
         "| prohoc_complement ",
         "over 2 seeds",
         "- Seed 1: Known:",
     ):
         assert text in table
     metrics = json.loads((folder / "metrics.json").read_text())
-    names = ("hierclf", "leaf", "climbing", "prohoc_complement")
+    names = ("hierclf", "leaf", "by_distribution", "climbing", "prohoc_complement")
     assert [(row["strategy"], row["seed"]) for row in metrics["runs"]] == [(n, s) for n in names for s in (0, 1)]
     splits = {row["seed"]: row["split"] for row in metrics["runs"]}
     assert splits[0] != splits[1]
@@ -74,7 +75,7 @@ def test_a_run_leaves_everything_behind(hold_out, config, tmp_path):
         assert row["auroc_novel_child"] == pytest.approx(sum(found) / len(found))
     with (folder / "metrics.csv").open() as file:
         lines = list(csv.DictReader(file))
-    assert len(lines) == 8
+    assert len(lines) == 10
     assert "auroc_by_node" not in lines[0], "a table is no cell"
     assert json.loads((folder / "environment.json").read_text())["threads"] == 1
     assert "never ambiguous" in (folder / "report.html").read_text()
@@ -141,8 +142,15 @@ def test_help_does_not_wait_for_torch():
 
 
 def test_digits_in_small(hold_out):
-    words = ("seeds=0", "settings.epochs=1", "data.limit=40", "references=climbing", "strategies={hierclf: }")
-    result = hold_out(str(CONFIGS / "hold_out_digits.yaml"), *words, "settings.cache=false")
+    words = (
+        "seeds=0",
+        "settings.epochs=1",
+        "data.limit=40",
+        "references=climbing",
+        "by_distribution=false",
+        "strategies={hierclf: }",
+    )
+    result = hold_out(str(CONFIGS / "hold_out_digits.yaml"), *words, "settings.cache=false", "strategies={hierclf: }")
     assert result.exit_code == 0, result.stderr
     assert "Known: 8 of 10 classes" in result.stdout
     assert "| climbing" in result.stdout
