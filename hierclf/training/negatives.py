@@ -148,7 +148,7 @@ def _tried(
     bench: Bench, recipe: NegativeRecipe, usual: tuple[str, ...], held_out_F: Sequence[np.ndarray]
 ) -> NegativeChoice:
     """With and without, on classes that are held out."""
-    ways = (usual, (*usual, "made"), ("knn", "made"), ("made",), ("knn",))
+    ways = (usual, (*usual, "made"), ("knn", "made"), ("knn",))  # a distance to the known is always among them
     without, with_made, lost = [], [], []
     for held_out in held_out_F:
         known = _without(recipe, held_out)
