@@ -43,7 +43,7 @@ class Answers:
         natural_B: node ids at the method's own operating point, int64.
         unknown_B: how unknown each image looks, larger = more unknown, float64; may be infinite.
         stop_log_probs_BN: log-probability to stop at each node, float64, or None.
-        decide: node ids when all novel answers get a bias, for methods without a distribution.
+        decide: node ids when all novel answers get a bias, for methods that do not answer with the likeliest node.
     """
 
     promised_B: npt.NDArray[np.int64]
@@ -122,5 +122,5 @@ def reference_answers(
         natural_B=fitted.decide(embedding_BD, 0.0).numpy(),
         unknown_B=-fitted.known_score(embedding_BD).numpy(),
         stop_log_probs_BN=fitted(embedding_BD).numpy() if fitted.gives_stops else None,
-        decide=lambda bias: fitted.decide(embedding_BD, bias).numpy(),
+        decide=None if isinstance(fitted, FittedStops) else lambda bias: fitted.decide(embedding_BD, bias).numpy(),
     )

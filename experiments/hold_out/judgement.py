@@ -45,7 +45,7 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 Ints: TypeAlias = npt.NDArray[np.int64]
 
 STEPS = 100
-"""Biases at which the known-novel curve of a method without a distribution is measured."""
+"""Biases at which the known-novel curve of a method with a knob of its own is measured."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -105,11 +105,12 @@ def nested_mean(value_B: Floats, target_B: Ints, class_B: Ints) -> float:
 def known_novel(answers: Answers, truth: Truth) -> Curve:
     """Accuracy on the known and on the novel as novel answers get an ever larger bias, each image counting the same.
 
-    Exact from a stop distribution; otherwise at `STEPS` biases, spread as the images' critical ones are.
+    Exact where the likeliest node of a stop distribution is the answer; otherwise at `STEPS` biases, spread as the
+    images' critical ones are. Empty where a method has one point only, or nothing is novel.
     """
     novel_B = np.ones(len(truth.target_B), dtype=np.bool_)
     novel_B[truth.places["test"]] = False
-    if answers.stop_log_probs_BN is not None:
+    if answers.decide is None and answers.stop_log_probs_BN is not None:
         return stop_curve(answers.stop_log_probs_BN, truth.target_B, novel_B, truth.ancestry)
     if answers.decide is None or not novel_B.any():
         return Curve(np.empty(0), np.empty(0))

@@ -49,7 +49,7 @@ def answers_of(decided_B, *, stops_BN=None, decide=None, unknown_B=None):
         natural_B=decided_B,
         unknown_B=unknown_B,
         stop_log_probs_BN=stops_BN,
-        decide=decide or (lambda bias: decided_B),
+        decide=decide,
     )
 
 
@@ -173,6 +173,15 @@ def test_the_curve_by_a_knob_comes_close_to_the_exact_one(truth):
     assert (knob.x_T[0], knob.y_T[0], knob.x_T[-1]) == (exact.x_T[0], 0, 0)
     assert knob.y_T[-1] == exact.y_T[-1]
     assert known_novel_area(knob) == pytest.approx(known_novel_area(exact), abs=0.01)
+
+
+def test_a_method_with_a_knob_of_its_own_is_judged_by_it(truth):
+    stops_BN = random_stops(truth)
+    never = known_novel(
+        answers_of(truth.target_B, stops_BN=stops_BN, decide=lambda bias: np.zeros_like(truth.target_B)), truth
+    )
+    assert set(never.x_T) == {0.0}
+    assert len(known_novel(answers_of(truth.target_B), truth).x_T) == 0
 
 
 def test_what_is_undefined_is_none(truth):
