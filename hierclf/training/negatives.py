@@ -2,7 +2,7 @@
 
 A short training without negatives asks which class survives which transformation (see `hierclf.negatives.survival`).
 Then classes are held out in two folds, and short trainings with and without negatives show which notices them better,
-and by which scores (see `hierclf.training.trials`). All of it together takes about as long as the training itself.
+and by which scores (see `hierclf.training.trials`). Together they take about as long as one training with negatives.
 
 n images, m images of other, M negatives, D embedding, T transformations, N nodes
 """
