@@ -68,6 +68,12 @@ MODELS = {
         gate=["energy", ("knn", {"k": 3}), "mahalanobis++", "one_class_svm"], combine="max"
     ),
     "flat head, no promise": lambda: embeddings(head="flat", correct=None, rule="expected_distance"),
+    "promise about this very model": lambda: embeddings(promise="confident", keep=0.8, node_gates=["gen", "msp"]),
+    "promise for each class": lambda: embeddings(promise="per_class", keep=0.8),
+    "promise on folds": lambda: embeddings(promise="cross"),
+    "promise on both sides": lambda: embeddings(promise="two_sided"),
+    "no promise": lambda: embeddings(DEEP_DAG, promise="none", node_gates="energy"),
+    "gate at the root alone": lambda: embeddings(node_gates="none", leave_one_out=False),
     "small network": lambda: images("small_cnn"),
     "own module, frozen": lambda: images(Averages()),
     "own module, trained": lambda: images(Averages(), freeze=False),
@@ -136,6 +142,11 @@ def test_a_model_comes_back_exactly(name, tmp_path):
     assert after.to_records() == before.to_records()
     np.testing.assert_array_equal(loaded.predict_node_proba(data), model.predict_node_proba(data))
     np.testing.assert_array_equal(loaded.unknown_score(data), model.unknown_score(data))
+    for kind in ("stop_log_probs_BN", "surprise_BG", "uncertain_B"):
+        np.testing.assert_array_equal(getattr(loaded.read(data), kind), getattr(model.read(data), kind))
+    if model.model_.gate is not None:
+        assert loaded.model_.gate.detections == model.model_.gate.detections
+        assert loaded.model_.gate.promise.sentence == model.model_.gate.promise.sentence
     assert loaded.taxonomy_ == model.taxonomy_
     assert loaded.notes_ == model.notes_
     np.testing.assert_array_equal(loaded.classes_, model.classes_)
@@ -403,8 +414,72 @@ SEALED = {
     ),
     "NaN": (renamed("head.linear.weight", lambda weight: weight * torch.nan), "holds NaN in head.linear.weight; fit"),
     "gate torn": (
-        lambda path: edit_tensors(path.parent, lambda t: t.pop("gate.calibration_scores")),
+        lambda path: edit_tensors(path.parent, lambda t: t.pop("gate.0.map.scale")),
         "the stored gate's settings and tensors do not belong together",
+    ),
+    "promise torn": (
+        lambda path: edit_tensors(path.parent, lambda t: t.pop("gate.promise.scores")),
+        "the stored promise 'average' is not whole; save the model anew",
+    ),
+    "promise of a table": (
+        renamed("gate.promise.scores", lambda scores: scores[:, None]),
+        "the stored promise 'average' holds scores of the wrong shape, or NaN",
+    ),
+    "statistics of other classes": (
+        renamed("gate.nodes.classes.count", lambda count: count[1:]),
+        r"the stored statistics of the classes do not fit the model: count is no \(4,\)",
+    ),
+    "statistics torn": (
+        lambda path: edit_tensors(path.parent, lambda t: t.pop("gate.nodes.classes.bank")),
+        "the stored gate's settings and tensors do not belong together .*bank",
+    ),
+    "a bank of other classes": (
+        renamed("gate.nodes.classes.bank_label", lambda label: label + 1),
+        "the stored statistics of the classes name classes that there are none of",
+    ),
+    "a bank out of order": (
+        renamed("gate.nodes.classes.bank_label", lambda label: label.flip(0)),
+        "the stored statistics of the classes name classes that there are none of",
+    ),
+    "gates at leaves": (
+        renamed("gate.nodes.gated", lambda gated: gated + 2),
+        "the stored model has gates at nodes that cannot have one; save it anew",
+    ),
+    "a gate at the root": (
+        renamed("gate.nodes.gated", lambda gated: gated - 1),
+        "the stored model has gates at nodes that cannot have one; save it anew",
+    ),
+    "gates at fewer nodes": (
+        renamed("gate.nodes.gated", lambda gated: gated[:1]),
+        "the stored gates of the nodes do not fit their scores; save the model anew",
+    ),
+    "gates that read nothing": (
+        renamed("gate.nodes.surprise.use", torch.zeros_like),
+        "a stored node gate reads no score; save the model anew",
+    ),
+    "gates without a scale": (
+        renamed("gate.nodes.surprise.scale", torch.zeros_like),
+        "the stored gates of the nodes do not fit their scores; save the model anew",
+    ),
+    "a node's map that descends": (
+        renamed("gate.nodes.surprise.single.0.knots", lambda knots: knots.flip(0)),
+        "a stored p-value map does not ascend; save it anew",
+    ),
+    "a node's map is missing": (
+        lambda path: edit_tensors(path.parent, lambda t: t.pop("gate.nodes.surprise.summed.0.scale")),
+        "the stored gate's settings and tensors do not belong together .*summed.0.scale",
+    ),
+    "chances of another taxonomy": (
+        renamed("gate.novel.slope", lambda slope: slope[1:]),
+        "the stored chances of novelty do not fit the taxonomy; save the model anew",
+    ),
+    "chances that fall": (
+        renamed("gate.novel.slope", lambda slope: slope - 1e3),
+        "the stored chances of novelty are no numbers, or fall with surprise; save the model anew",
+    ),
+    "the root's map descends": (
+        renamed("gate.rarity.knots", lambda knots: knots.flip(0)),
+        "a stored p-value map does not ascend; save it anew",
     ),
 }
 
@@ -412,6 +487,68 @@ SEALED = {
 @pytest.mark.parametrize("name", SEALED)
 def test_tensors_that_do_not_fit_are_refused_whatever_the_checksums_say(folder, name):
     spoil, message = SEALED[name]
+    spoil(folder / "model.safetensors")
+    seal(folder)
+    refused(folder, message)
+
+
+@pytest.fixture(scope="module")
+def promised(tmp_path_factory):
+    """A model folder for each of the promises that hold more than one row of scores."""
+    folder = tmp_path_factory.mktemp("promised")
+    for promise in ("cross", "per_class", "two_sided"):
+        embeddings(promise=promise)[0].save(folder / promise)
+    return folder
+
+
+PROMISED = {
+    "a fold without its classifier": (
+        "cross",
+        lambda path: edit_tensors(path.parent, lambda t: t.pop("gate.fold.1.bias")),
+        "the stored gate's settings and tensors do not belong together .*fold.1.bias",
+    ),
+    "a fold's classifier of other embeddings": (
+        "cross",
+        renamed("gate.fold.1.weight", lambda weight: weight[:, 1:]),
+        "the stored gate's settings and tensors do not belong together",
+    ),
+    "a fold's gate torn": (
+        "cross",
+        lambda path: edit_tensors(path.parent, lambda t: t.pop("gate.fold.0.gate.promise.scores")),
+        "the stored promise 'average' is not whole",
+    ),
+    "folds that are not there": (
+        "cross",
+        renamed("gate.promise.folds", lambda folds: folds + 1),
+        "the stored gate's settings and tensors do not belong together .*fold",
+    ),
+    "fewer folds than scores": (
+        "cross",
+        renamed("gate.promise.folds", lambda folds: folds[1:]),
+        "the stored gate's settings and tensors do not belong together",
+    ),
+    "groups of another taxonomy": (
+        "per_class",
+        renamed("gate.promise.pools", lambda pools: pools[1:]),
+        "the stored gate's settings and tensors do not belong together",
+    ),
+    "images of nodes that are not there": (
+        "per_class",
+        renamed("gate.promise.nodes", lambda nodes: nodes + 100),
+        "the stored gate's settings and tensors do not belong together .*node",
+    ),
+    "nothing of other": (
+        "two_sided",
+        lambda path: edit_tensors(path.parent, lambda t: t.pop("gate.promise.other")),
+        "the stored promise 'two_sided' is not whole; save the model anew",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PROMISED)
+def test_promises_that_are_not_whole_are_refused(promised, tmp_path, name):
+    promise, spoil, message = PROMISED[name]
+    folder = Path(shutil.copytree(promised / promise, tmp_path / "model"))
     spoil(folder / "model.safetensors")
     seal(folder)
     refused(folder, message)
@@ -460,7 +597,7 @@ def test_settings_that_make_no_sense_are_refused(folder, change, message):
         (lambda s: s["operation"].update(more=1), "cannot be put together"),
         (lambda s: s.update(operation=[]), "cannot be put together"),
         (lambda s: s.update(gate=None), "the weights of the gate do not fit"),
-        (lambda s: s["gate"].update(shape=[9, 4]), "the gate reads|belong together|not finite|numbers"),
+        (lambda s: s["gate"].update(shape=[9, 4]), "centre is no"),
         (lambda s: s["gate"]["scores"][0].update(name="os.system"), "no score named 'os.system'"),
         (lambda s: s.update(backbone={"name": "small_cnn"}), "'preprocessing' is missing"),
         (lambda s: s.update(backbone="resnet18"), "cannot be put together"),

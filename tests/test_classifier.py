@@ -171,7 +171,7 @@ def test_at_most_five_percent_of_the_known_are_turned_away(resamplings):
         values, labels = clouds(count=60, spread=1.2, seed=seed)
         model = HierarchicalClassifier(LETTERS, head="flat", gate=["mahalanobis", "knn"], correct=None, seed=seed)
         model.fit(values[:160], labels[:160])
-        shares.append(float((model.predict(values[160:]).status == "other").mean()))
+        shares.append(float(np.isin(model.predict(values[160:]).status, ["other", "novel_child"]).mean()))
     error = np.std(shares, ddof=1) / np.sqrt(len(shares))
     assert np.mean(shares) <= 0.05 + 2 * error
     assert np.mean(shares) >= 0.015  # and the promise is not kept by letting everybody in
@@ -195,9 +195,10 @@ def test_wrong_answers_are_as_rare_as_promised(resamplings):
 def test_too_strict_a_promise_turns_nobody_away_and_says_so():
     values, labels = clouds(count=20)
     model = HierarchicalClassifier(LETTERS, keep=0.999, correct=0.999).fit(values, labels)
-    assert "other" not in model.predict(np.full((3, 8), 1e5)).status
+    assert set(model.predict(np.full((3, 8), 1e5)).status) <= {"known", "ambiguous"}
     assert any(
-        note.startswith("No image is ever turned away: keeping 99.9 % of known images takes") for note in model.notes_
+        note.startswith("No gate ever turns an image away: keeping 99.9 % of known images on the whole way takes")
+        for note in model.notes_
     )
     assert any("too few to promise 99.9 % correct answers" in note for note in model.notes_)
 

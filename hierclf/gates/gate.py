@@ -339,8 +339,8 @@ class Gate:
             if plan is None:
                 raise BundleError("the stored gate has gates at nodes of a taxonomy that is not there")
             nodes = NodeGates.from_parts(settings["nodes"], under("nodes.", tensors), plan, size=size)
-        if novel and (plan is None or any(tuple(row.shape) != (plan.num_nodes,) for row in novel.values())):
-            raise BundleError("the stored chances of novelty do not fit the taxonomy; save the model anew")
+        if novel and plan is None:
+            raise BundleError("the stored gate has chances of novelty at nodes of a taxonomy that is not there")
         folds = [
             Fold(
                 gate=cls._assembled(one, under(f"fold.{place}.gate.", tensors), plan),
@@ -357,7 +357,7 @@ class Gate:
             plan=plan,
             rarity=PValueMap(**rarity).checked() if rarity else None,
             nodes=nodes,
-            novel=NovelMap(**novel) if novel else None,
+            novel=NovelMap(**novel).checked(plan) if novel and plan is not None else None,
             detections=tuple(Detection(**one | {"scores": tuple(one["scores"])}) for one in settings["detections"]),
             folds=tuple(folds),
         )

@@ -225,6 +225,20 @@ class NovelMap:
         logit_BN = self.intercept + self.slope * surprise_BN
         return torch.nn.functional.logsigmoid(logit_BN.nan_to_num(neginf=-torch.inf))
 
+    def checked(self, plan: DagPlan) -> NovelMap:
+        """The map itself, if it is one of the taxonomy: for maps that come from a file.
+
+        Raises:
+            BundleError: another number of nodes, a chance that is none, or one that falls with surprise.
+        """
+        if any(tuple(row.shape) != (plan.num_nodes,) for row in (self.intercept, self.slope)):
+            raise BundleError("the stored chances of novelty do not fit the taxonomy; save the model anew")
+        if not (self.intercept < torch.inf).all() or not ((self.slope >= 0) & self.slope.isfinite()).all():
+            raise BundleError(
+                "the stored chances of novelty are no numbers, or fall with surprise; save the model anew"
+            )
+        return self
+
 
 def gated_nodes(plan: DagPlan, has_images_L: Tensor) -> Tensor:
     """Nodes below the root at which a gate makes sense: with two or more children that have images to learn from.

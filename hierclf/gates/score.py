@@ -118,6 +118,10 @@ class FittedScore:
     def _measure(self) -> Callable[[Evidence], Tensor]:
         return self.score.prepare(self.learnt)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what `Score.prepare` built, which can be built again and need not be picklable."""
+        return {"score": self.score, "learnt": self.learnt}
+
     def tensors(self) -> dict[str, Tensor]:
         """What the score learnt, under names, ready for a file."""
         return dict(self.learnt)

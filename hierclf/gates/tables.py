@@ -100,7 +100,7 @@ class ClassStatistics:
         rows_M = _some_of_each(known.label_B, max(bank // len(present_K), NEIGHBOUR), generator)
         return cls(
             centre=centre_D,
-            whitening=whitening_DD,
+            whitening=whitening_DD.contiguous(),  # as it comes out of a file, so that products round alike
             mean=white_LD,
             count=count_L,
             bank=unit_rows(known.embedding_BD[rows_M]),

@@ -38,9 +38,12 @@ class PerNodeHead(nn.Module):
         return node_log_probs(logits_BE, self.plan.to(logits_BE.device))
 
     def leaf_scores(self, logits_BE: Tensor) -> Tensor:
-        """Logits summed along the path to each leaf (log-sum-exp over several paths), shape ``(B, L)``.
+        """Log M of each leaf, lifted to the level of the logits, shape ``(B, L)``.
 
-        They are not normalised per node: the level of the logits is what energy and max_logit read.
+        The level is the log-sum-exp over all routes of the logits summed along the route, and is what energy and
+        max_logit read. The sums themselves are no scores of leaves: a node with two children competes with none but
+        these two, so its logits may be of any size, and the leaf with the largest sum need not be the likeliest.
         """
         plan = self.plan.to(logits_BE.device)
-        return select_nodes(flow(logits_BE, plan), plan.leaf_L)
+        level_B1 = select_nodes(flow(logits_BE, plan), plan.leaf_L).logsumexp(1, keepdim=True)
+        return select_nodes(node_log_probs(logits_BE, plan), plan.leaf_L) + level_B1

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load, save
 
 from hierclf.errors import BundleError, CalibrationError, ConfigError, DataError, UnknownName
-from hierclf.gates import Evidence, Gate, build_score, default_scores, fit_gate, p_values
+from hierclf.gates import Evidence, Gate, Statistic, build_score, default_scores, fit_gate, p_values
 from hierclf.promises.conformal import conformal_threshold
 from tests.gates.synthetic import EVERY_SCORE, auroc, known_images, unknown_images
 
@@ -15,6 +15,12 @@ from tests.gates.synthetic import EVERY_SCORE, auroc, known_images, unknown_imag
 def make(generator, *, scores=("mahalanobis++", "knn"), calibration=100, other=None, **settings):
     fit, tune, kept = (known_images(generator, count) for count in (200, 80, calibration))
     return fit_gate(fit, tune, kept, scores=scores, other=other, generator=generator, **settings)
+
+
+def p_values_of(gate, scores):
+    """What the gate's promise makes of statistics as they are."""
+    nothing = torch.zeros(len(scores), dtype=torch.int64)
+    return gate.guarantee.p_value(Statistic(score_B=scores, node_B=nothing, fold_BK=scores.new_zeros(len(scores), 0)))
 
 
 @pytest.fixture
@@ -76,10 +82,10 @@ def test_p_value_and_threshold_agree(gate, generator):
 def test_rounding_tells_no_calibration_image_from_itself(gate):
     scores = gate.calibration_scores
     for nudge in (-1e-6, 1e-6):
-        assert torch.equal(gate.p_value_of(scores * (1 + nudge)), gate.p_value_of(scores))
-    assert (gate.p_value_of(scores) >= p_values(scores, scores)).all()
-    assert gate.p_value_of(torch.tensor([gate.threshold], dtype=torch.float64)) > gate.alpha
-    assert gate.p_value_of(torch.tensor([gate.threshold * (1 + 1e-12)], dtype=torch.float64)) <= gate.alpha
+        assert torch.equal(p_values_of(gate, scores * (1 + nudge)), p_values_of(gate, scores))
+    assert (p_values_of(gate, scores) >= p_values(scores, scores)).all()
+    assert p_values_of(gate, torch.tensor([gate.threshold], dtype=torch.float64)) > gate.alpha
+    assert p_values_of(gate, torch.tensor([gate.threshold * (1 + 1e-12)], dtype=torch.float64)) <= gate.alpha
 
 
 def test_each_image_is_judged_by_itself(gate, generator):
@@ -143,7 +149,7 @@ def test_no_calibration_image_at_all_is_defined(generator):
 def test_one_class_works(generator):
     fit, tune, kept = (known_images(generator, count, classes=1) for count in (60, 40, 40))
     other = unknown_images(generator, 40, classes=1)
-    gate = fit_gate(fit, tune, kept, scores=EVERY_SCORE, other=other, generator=generator)
+    gate = fit_gate(fit, tune, kept, scores=EVERY_SCORE, other=other, made=other, generator=generator)
     assert gate.score(other).isfinite().all()
     distances = fit_gate(fit, tune, kept, scores=("mahalanobis++", "knn", "msp"), generator=generator)
     assert (distances.p_value(other) <= 0.05).double().mean() > 0.9
@@ -195,13 +201,20 @@ def test_stored_gates_that_do_not_belong_together_are_refused(gate):
         "the scores are others": (settings | {"scores": settings["scores"][:1] * 2}, tensors),
         "a score is unknown": (settings | {"scores": [{"name": "os.system", "options": {}}]}, tensors),
         "an option is unknown": (settings | {"scores": [{"name": "knn", "options": {"x": 1}}]}, tensors),
-        "a setting is missing": ({key: part for key, part in settings.items() if key != "keep"}, tensors),
-        "the share is out of range": (settings | {"keep": 7}, tensors),
+        "a setting is missing": ({key: part for key, part in settings.items() if key != "combine"}, tensors),
+        "the promise is missing": ({key: part for key, part in settings.items() if key != "promise"}, tensors),
+        "the promise is unknown": (settings | {"promise": {"name": "avrage", "keep": 0.95}}, tensors),
+        "the promise is another": (settings | {"promise": {"name": "per_class", "keep": 0.95}}, tensors),
+        "the share is out of range": (settings | {"promise": {"name": "average", "keep": 7}}, tensors),
+        "the share is no number": (settings | {"promise": {"name": "average", "keep": "most"}}, tensors),
         "the settings are no mapping": (settings | {"scores": [3]}, tensors),
         "a name is no text": (settings | {"scores": [{"name": 5, "options": {}}]}, tensors),
         "the shape is absurd": (settings | {"shape": [10**12, 4]}, tensors),
         "the shape is another": (settings | {"shape": [5, 4]}, tensors),
-        "the calibration holds NaN": (settings, tensors | {"calibration_scores": torch.full((30,), torch.nan)}),
+        "the calibration holds NaN": (settings, tensors | {"promise.scores": torch.full((30,), torch.nan)}),
+        "the calibration is a table": (settings, tensors | {"promise.scores": torch.zeros(5, 6)}),
+        "nodes without a taxonomy": (settings | {"nodes": {"scores": ["knn"]}}, tensors),
+        "chances of novelty without a taxonomy": (settings, tensors | {"novel.slope": torch.zeros(3)}),
     }
     for case, (stored, numbers) in wrong.items():
         with pytest.raises(BundleError) as caught:

@@ -50,7 +50,7 @@ def test_a_batch_of_one_equals_its_row(name, taxonomy, generator):
         torch.testing.assert_close(alone[0], together[row], rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["shared", "flat"])
+@pytest.mark.parametrize("name", ["shared", "flat", "per_node"])
 def test_softmax_of_leaf_scores_is_the_leaf_membership(name, taxonomy, generator):
     head = build(name, taxonomy, generator)
     logits = head(torch.randn(4, 6, generator=generator, dtype=torch.float64))
@@ -59,12 +59,15 @@ def test_softmax_of_leaf_scores_is_the_leaf_membership(name, taxonomy, generator
     )
 
 
-def test_per_node_leaf_scores_add_up_along_every_path(taxonomy, generator):
+def test_the_level_of_per_node_leaf_scores_adds_up_along_every_path(taxonomy, generator):
     head = build("per_node", taxonomy, generator)
     logits = head(torch.randn(2, 6, generator=generator, dtype=torch.float64)).detach()
     edges = reference.edge_order(taxonomy)
     for row in range(2):
         score = dict(zip(edges, logits[row], strict=True))
-        for place, leaf in enumerate(taxonomy.leaves):
-            paths = [sum(score[e] for e in pairwise(path)) for path in reference.routes(taxonomy, leaf)]
-            torch.testing.assert_close(head.leaf_scores(logits)[row, place], torch.stack(paths).logsumexp(0))
+        paths = [
+            sum(score[edge] for edge in pairwise(path))
+            for leaf in taxonomy.leaves
+            for path in reference.routes(taxonomy, leaf)
+        ]
+        torch.testing.assert_close(head.leaf_scores(logits)[row].logsumexp(0), torch.stack(paths).logsumexp(0))

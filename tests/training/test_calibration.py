@@ -104,7 +104,7 @@ def test_too_few_images_are_told(fitted):
     parts = replace(fitted.prepared_.parts, calibration=fitted.prepared_.parts.calibration[:5])
     model, notes = calibrated(fitted, prepared=replace(fitted.prepared_, parts=parts))
     assert model.threshold == float("inf")
-    assert notes[0].startswith("No image is ever turned away: keeping 95 % of known images takes at least 19")
+    assert notes[0].startswith("No gate ever turns an image away: keeping 95 % of known images on the whole way takes")
     assert notes[1] == (
         "5 calibration images are too few to promise 95 % correct answers; the rule 'threshold' works at 0.5 without a "
         "promise."
