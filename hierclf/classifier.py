@@ -66,6 +66,9 @@ GATE_SETTINGS = (
 )
 """What may change without training anew; see `HierarchicalClassifier.refit_gate`."""
 
+OF_TAXONOMY = ("keep", "promise", "confidence", "other_accepted", "node_gates")
+"""What a taxonomy may say as well; it counts where the setting is at its default."""
+
 MACHINE_SETTINGS = ("device", "workers", "cache")
 """What belongs to the machine at hand and not to a model."""
 
@@ -101,7 +104,8 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
             ``"auto"`` reads distances, and one score of the logits if that notices left-out children better.
         combine: how: ``"fisher"``, ``"mean"`` or ``"max"``.
         node_gates: gates below the root: ``"auto"`` lets leaving children out choose the scores of each node,
-            ``"none"``, or names of scores (see `hierclf.gates.node_scores`) for all nodes.
+            ``"none"``, or names of scores (see `hierclf.gates.node_scores`) for all nodes. At its default, a taxonomy's
+            own ``gates`` counts.
         leave_one_out: leave children out, one after the other, to choose scores and to estimate how well newcomers will
             be noticed; takes some seconds.
         novelty_prior: how likely an image is new somewhere, before it is looked at; moves where an image that is turned
@@ -113,8 +117,8 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
             ``"two_sided"``: also, at most a share ``other_accepted`` of images like those of other is called known,
             and in between the answer is "uncertain". ``"none"``: the likeliest answer, new or not, without a promise.
             At its default, a taxonomy's own ``promise`` counts.
-        confidence: of the promise ``"confident"``.
-        other_accepted: of the promise ``"two_sided"``.
+        confidence: of the promise ``"confident"``. At its default, a taxonomy's own counts.
+        other_accepted: of the promise ``"two_sided"``. At its default, a taxonomy's own counts.
         rule: ``"threshold"``, ``"leaf"``, ``"expected_distance"`` or ``"information"``.
         correct: promised share of known images whose answer is right or an ancestor; None promises nothing.
         point: the rule's operating point (θ or λ), instead of calibrating it for ``correct``.
@@ -127,7 +131,7 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         augmentation: ``"auto"``, ``"glyphs"``, ``"photos"`` or ``"none"``.
         negatives: whether to learn from images that are made of the known ones and show none of their classes (mirrored
             or turned glyphs, say): ``"none"``, names of transformations (see `hierclf.negatives.transformations`), or
-            ``"auto"``, which lets held-out classes decide, at about the cost of the training itself.
+            ``"auto"``, which lets held-out classes decide; a training then takes about four times as long.
         calibration_share: share of the known images that is kept for the promise alone.
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"mps"``.
         workers: processes that decode files.
@@ -469,9 +473,10 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
 
     def _settings(self, taxonomy: Taxonomy | None) -> Settings:
         given = {name: value for name, value in self.get_params(deep=False).items() if name != "taxonomy"}
-        untouched = isinstance(given["keep"], float) and given["keep"] == KEEP
-        if taxonomy is not None and taxonomy.keep is not None and untouched:
-            given["keep"] = taxonomy.keep
+        for name in OF_TAXONOMY if taxonomy is not None else ():
+            own, default = getattr(taxonomy, name), Settings.model_fields[name].default
+            if own is not None and isinstance(given[name], type(default)) and given[name] == default:
+                given[name] = own
         return Settings.checked(given)
 
     def _plain_settings(self) -> dict[str, Any]:

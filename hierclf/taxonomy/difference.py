@@ -7,7 +7,10 @@ from typing import Any
 
 from hierclf.taxonomy.taxonomy import Taxonomy
 
-TABLES = ("root", "name", "labels", "level_weights", "class_weights", "other", "keep")
+TABLES = (
+    *("root", "name", "labels", "level_weights", "class_weights"),
+    *("other", "keep", "promise", "confidence", "other_accepted", "node_gates"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,17 +30,19 @@ from hierclf.taxonomy.outline import Outline, check_edges, is_nothing, read_name
 from hierclf.taxonomy.source import Source, TooManyFaults, read_text
 from hierclf.taxonomy.tables import (
     read_class_weights,
-    read_keep,
     read_keys,
     read_labels,
     read_level_weights,
+    read_node_gates,
     read_other,
+    read_promise,
     read_word,
 )
 from hierclf.taxonomy.taxonomy import Taxonomy
 
 VERSION = "1"
 KEYS = ("version", "name", "root", "shape", "tree", "labels", "weights", "other")
+OTHER_KEYS = ("data", "keep", "promise", "confidence", "other_accepted", "gates")
 SHAPES = ("tree", "dag")
 MOST_NODES = 200_000
 
@@ -175,9 +177,10 @@ def _read(source: Source, value: Value | None) -> Taxonomy | None:
     weights = read_keys(source, keys.get("weights"), ("levels", "classes"), '"weights"')
     level_weights = read_level_weights(source, weights.get("levels"))
     class_weights = read_class_weights(source, weights.get("classes"), nodes)
-    other = read_keys(source, keys.get("other"), ("data", "keep"), '"other"')
+    other = read_keys(source, keys.get("other"), OTHER_KEYS, '"other"')
     data = read_other(source, other.get("data"), nodes, labels)
-    keep = read_keep(source, other.get("keep"))
+    promise = read_promise(source, other)
+    node_gates = read_node_gates(source, other.get("gates"))
     if source.faults:
         return None
     return Taxonomy(
@@ -188,7 +191,11 @@ def _read(source: Source, value: Value | None) -> Taxonomy | None:
         level_weights=level_weights,
         class_weights=class_weights,
         other=data,
-        keep=keep,
+        keep=promise.keep,
+        promise=promise.word,
+        confidence=promise.confidence,
+        other_accepted=promise.other_accepted,
+        node_gates=node_gates,
     )
 
 

@@ -42,5 +42,7 @@ def starter_text(taxonomy: Taxonomy) -> str:
         "# other:",
         "#   data: [clutter]       # folders or labels known to be none of the classes",
         "#   keep: 0.95            # share of known images that must not be turned away",
+        "#   promise: average      # or confident, per_class, cross, two_sided, none",
+        "#   gates: auto           # gates below the root: auto, none, or names such as [knn, gen]",
     ]
     return "\n".join([*lines, outline.rstrip("\n"), *tables]) + "\n"

@@ -1,18 +1,27 @@
-"""The side tables of a taxonomy file: labels, weights and what is known to be other."""
+"""The side tables of a taxonomy file: labels, weights, what is known to be other, and what is promised about it."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from hierclf.taxonomy.events import Collection, Scalar, Value, report
+from hierclf.taxonomy.gate_words import GATE_RULES, NODE_SCORES, PROMISE_OF, PROMISES, NodeGates
 from hierclf.taxonomy.names import normalise_name, quoted
 from hierclf.taxonomy.outline import is_nothing, read_name
 from hierclf.taxonomy.source import Source
 from hierclf.taxonomy.taxonomy import LevelWeights
 
 RULES_OF_LEVELS = ("leaf", "uniform")
+
+SHARES = {
+    "keep": ("the share to keep", "write a share such as 0.95: 95 of 100 known images are not turned away"),
+    "confidence": ("the confidence", "write a share such as 0.95: 95 of 100 calibrations keep the promise"),
+    "other_accepted": ("the share of other to accept", "write a share such as 0.05"),
+}
+"""What each share is called, and what to write."""
 
 _NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 
@@ -110,16 +119,59 @@ def read_other(
     return tuple(found)
 
 
-def read_keep(source: Source, value: Value | None) -> float | None:
-    """The share of known images that must not be turned away."""
+@dataclass(frozen=True, kw_only=True)
+class WrittenPromise:
+    """What a file says about images that are turned away; None where it says nothing, or something wrong.
+
+    Args:
+        keep: share of known images that must not be turned away.
+        word: which promise, one of `PROMISES`.
+        confidence: of the promise ``confident``.
+        other_accepted: of the promise ``two_sided``.
+    """
+
+    keep: float | None
+    word: str | None
+    confidence: float | None
+    other_accepted: float | None
+
+
+def read_promise(source: Source, other: Mapping[str, Value]) -> WrittenPromise:
+    """The promise that stands among the keys of ``other``."""
+    faults = len(source.faults)
+    word = _one_of(source, read_word(source, other.get("promise"), '"other.promise"'), PROMISES, "unknown-promise")
+    readable = len(source.faults) == faults
+    shares = {}
+    for name, told in SHARES.items():
+        value = other.get(name)
+        shares[name] = _share(source, value, name, told)
+        wanted = PROMISE_OF.get(name)
+        if readable and wanted not in (None, word) and value is not None and not is_nothing(value):
+            help = f"write `promise: {wanted}` beside it, or drop it"
+            report(source, "idle-share", f'"{name}" belongs to the promise {wanted} alone', value, help)
+    return WrittenPromise(word=word, **shares)
+
+
+def read_node_gates(source: Source, value: Value | None) -> NodeGates | None:
+    """``auto``, ``none``, or names of scores for the gates below the root."""
     if value is None or is_nothing(value):
         return None
-    keep = _number(source, value, "the share to keep")
-    if keep is not None and not 0 < keep < 1:
-        help = "write a share such as 0.95: 95 of 100 known images are not turned away"
-        report(source, "keep-range", f"the share to keep lies between 0 and 1, got {keep:g}", value, help)
+    if not isinstance(value, Collection):
+        word = _one_of(source, value, (*GATE_RULES, *NODE_SCORES), "unknown-gate")
+        return word if word is None or word in GATE_RULES else (word,)
+    if value.is_mapping or not value.items:
+        got = "a mapping" if value.is_mapping else "an empty list"
+        help = f"write auto, none, or a list of some of {', '.join(NODE_SCORES)}"
+        report(source, "wrong-type", f'"other.gates" must be a word or a list of names, not {got}', value, help)
         return None
-    return keep
+    names: list[str] = []
+    for item in value.items:
+        name = _one_of(source, read_word(source, item, 'a name in "other.gates"') or item, NODE_SCORES, "unknown-gate")
+        if name in names:
+            report(source, "listed-twice", f'{quoted(name)} is listed twice in "other.gates"', item, "drop one")
+        elif name is not None:
+            names.append(name)
+    return tuple(names) if names else None
 
 
 def read_word(source: Source, value: Value | None, where: str) -> Scalar | None:
@@ -162,6 +214,31 @@ def _words(source: Source, value: Value | None, where: str) -> Iterator[tuple[st
             report(source, "wrong-type", f"{where} must be names, not lists or mappings", item)
         elif (word := read_name(source, item, {}, what="an entry")) is not None:
             yield word, item
+
+
+def _one_of(source: Source, value: Value | None, known: tuple[str, ...], rule: str) -> str | None:
+    """A word that is known; collections were noted before."""
+    if value is None or isinstance(value, Collection):
+        return None
+    if value.value in known:
+        return str(value.value)
+    help = source.did_you_mean(value.value, list(known)) or f"write one of {', '.join(known)}"
+    what = {"unknown-promise": "promise", "unknown-gate": "score for gates"}[rule]
+    report(source, rule, f"unknown {what} {quoted(value.value)}", value, help)
+    return None
+
+
+def _share(source: Source, value: Value | None, name: str, told: tuple[str, str]) -> float | None:
+    """A number between 0 and 1."""
+    what, help = told
+    if value is None or is_nothing(value):
+        return None
+    share = _number(source, value, what)
+    if share is not None and not 0 < share < 1:
+        rule = "keep-range" if name == "keep" else "share-range"
+        report(source, rule, f"{what} lies between 0 and 1, got {share:g}", value, help)
+        return None
+    return share
 
 
 def _weight(source: Source, value: Value, what: str) -> float | None:

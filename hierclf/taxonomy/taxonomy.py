@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from hierclf.errors import TaxonomyError, UnknownName
 from hierclf.registry import did_you_mean
+from hierclf.taxonomy.gate_words import NodeGates, check_gate_words
 from hierclf.taxonomy.names import all_plain, complaint_about, normalise_name
 from hierclf.taxonomy.order import Order, order_nodes
 
@@ -50,10 +51,15 @@ class Taxonomy:
         class_weights: pairs ``(node, weight)`` that multiply the loss at a node.
         other: names of folders or labels in the data that are known to be none of the classes.
         keep: share of known images that must not be turned away, between 0 and 1, or None.
+        promise: what is promised about that share, one of `hierclf.taxonomy.gate_words.PROMISES`, or None.
+        confidence: of the promise ``"confident"``, between 0 and 1, or None.
+        other_accepted: of the promise ``"two_sided"``: share of images of other that may be called known, or None.
+        node_gates: gates below the root: ``"auto"``, ``"none"``, names of scores, or None. Like the four before it, it
+            counts where a classifier leaves the setting of that name at its default.
 
     Raises:
         TaxonomyError: no edges, an empty name, an edge listed twice, a loop, a node out of the root's reach, or a
-            side table that names an unknown node or holds a bad weight.
+            side table that names an unknown node or holds a bad weight, share or word.
     """
 
     root: str
@@ -64,6 +70,10 @@ class Taxonomy:
     class_weights: tuple[tuple[str, float], ...] = ()
     other: tuple[str, ...] = ()
     keep: float | None = None
+    promise: str | None = None
+    confidence: float | None = None
+    other_accepted: float | None = None
+    node_gates: NodeGates | None = None
 
     def __post_init__(self) -> None:
         self._normalise()
@@ -245,6 +255,8 @@ class Taxonomy:
         object.__setattr__(self, "other", tuple(dict.fromkeys(map(normalise_name, self.other))))
         if isinstance(self.level_weights, (list, tuple)):
             object.__setattr__(self, "level_weights", tuple(self.level_weights))
+        if isinstance(self.node_gates, list):
+            object.__setattr__(self, "node_gates", tuple(self.node_gates))
 
     def _sort(self) -> None:
         """Put edges and labels in the order of the nodes, so that equal taxonomies are equal values."""
@@ -279,6 +291,7 @@ class Taxonomy:
         _check_level_weights(self.level_weights)
         if self.keep is not None and not 0 < self.keep < 1:
             raise TaxonomyError(f"keep is a share between 0 and 1, got {self.keep!r}")
+        check_gate_words(self.promise, self.confidence, self.other_accepted, self.node_gates)
         for word in self.other:
             if word in self._index or word in meaning:
                 raise TaxonomyError(f"{word!r} is a class and also listed as other; it cannot be both")

@@ -145,13 +145,23 @@ def _weights(taxonomy: Taxonomy) -> Iterator[str]:
 
 
 def _other(taxonomy: Taxonomy) -> Iterator[str]:
-    if not taxonomy.other and taxonomy.keep is None:
-        return
-    yield "other:"
-    if taxonomy.other:
-        yield from _list("  data:", taxonomy.other)
+    lines = list(_list("  data:", taxonomy.other)) if taxonomy.other else []
     if taxonomy.keep is not None:
-        yield f"  keep: {_number(taxonomy.keep)}"
+        lines.append(f"  keep: {_number(taxonomy.keep)}")
+    if taxonomy.promise is not None:
+        lines.append(f"  promise: {taxonomy.promise}")
+    lines += [
+        f"  {name}: {_number(share)}"
+        for name in ("confidence", "other_accepted")
+        if (share := getattr(taxonomy, name)) is not None
+    ]
+    if isinstance(taxonomy.node_gates, str):
+        lines.append(f"  gates: {taxonomy.node_gates}")
+    elif taxonomy.node_gates is not None:
+        lines += _list("  gates:", taxonomy.node_gates)
+    if lines:
+        yield "other:"
+        yield from lines
 
 
 def _number(value: object) -> str:

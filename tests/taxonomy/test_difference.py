@@ -17,12 +17,12 @@ def test_every_kind_of_change():
     after = Taxonomy.from_edges(
         {"r": ["home", "wild"], "home": ["cat", "dog"], "wild": ["lynx", "fox"], "cat": ["tabby"]}
     )
-    found = difference(BEFORE, replace(after, keep=0.9))
+    found = difference(BEFORE, replace(after, keep=0.9, promise="cross", node_gates="none"))
     assert found.renamed == (("pets", "home"),)
     assert found.removed == ("wolf",)
     assert set(found.added) == {"fox", "tabby"}
     assert found.moved == ()
-    assert found.changed == (("keep", None, 0.9),)
+    assert found.changed == (("keep", None, 0.9), ("promise", None, "cross"), ("node_gates", None, "none"))
     assert "~ pets is now called home" in str(found)
     assert found.to_dict()["removed"] == ("wolf",)
 

@@ -60,6 +60,10 @@ GOOD = {
     "weights that fade": "tree: [a]\nweights: {levels: {decay: 0.5}, classes: {a: 2, root: 1e-3}}\n",
     "one word where a list may be": "tree: [a]\nlabels: {a: b}\nother: {data: c, keep: 0.5}\n",
     "version in quotes": 'version: "1"\ntree: [a]\n',
+    "a promise with its number": "tree: [a]\nother: {keep: 0.9, promise: confident, confidence: 0.9}\n",
+    "a promise about other": "tree: [a]\nother: {promise: two_sided, other_accepted: 1e-2, gates: none}\n",
+    "gates by name": 'tree: [a]\nother: {promise: "none", gates: [knn, "gen", mahalanobis++]}\n',
+    "one gate": "tree: [a]\nother: {gates: knn, promise: , confidence: ~}\n",
     "case twins": "tree: [a, A]\n",
     "names that look like paths and markup": "tree: ['..', a/b, <script>, '=HYPERLINK()']\n",
     "one document, marked": "---\ntree: [a]\n...\n",
@@ -151,6 +155,35 @@ BAD = {  # rule, text, line, column, words of the message or the help
     "no such rule": ("bad-weight", "tree: [a]\nweights: {levels: unifrom}\n", 2, 19, 'did you mean "uniform"?'),
     "keep all": ("keep-range", "tree: [a]\nother: {keep: 1}\n", 2, 15, "0.95"),
     "keep in per cent": ("keep-range", "tree: [a]\nother: {keep: 95}\n", 2, 15, "got 95"),
+    "promise": ("unknown-promise", "tree: [a]\nother: {promise: confidnt}\n", 2, 18, 'did you mean "confident"?'),
+    "promise that is a list": ("wrong-type", "tree: [a]\nother: {promise: [average]}\n", 2, 18, "one word"),
+    "confidence in per cent": (
+        "share-range",
+        "tree: [a]\nother: {promise: confident, confidence: 95}\n",
+        2,
+        41,
+        "between 0 and 1, got 95",
+    ),
+    "confidence without its promise": ("idle-share", "tree: [a]\nother: {confidence: 0.9}\n", 2, 21, "confident"),
+    "accepted under another promise": (
+        "idle-share",
+        "tree: [a]\nother: {promise: average, other_accepted: 0.1}\n",
+        2,
+        43,
+        "promise: two_sided",
+    ),
+    "confidence that is a word": (
+        "bad-weight",
+        "tree: [a]\nother: {promise: confident, confidence: high}\n",
+        2,
+        41,
+        "must be a number",
+    ),
+    "gates": ("unknown-gate", "tree: [a]\nother: {gates: atuo}\n", 2, 16, 'did you mean "auto"?'),
+    "gates in a list": ("unknown-gate", "tree: [a]\nother: {gates: [knn, auto]}\n", 2, 22, "node_relative"),
+    "gates that are a mapping": ("wrong-type", "tree: [a]\nother: {gates: {knn: 5}}\n", 2, 16, "a mapping"),
+    "no gates": ("wrong-type", "tree: [a]\nother: {gates: []}\n", 2, 16, "an empty list"),
+    "gates twice": ("listed-twice", "tree: [a]\nother: {gates: [knn, knn]}\n", 2, 22, "drop one"),
     "too deep": ("too-deep", "tree: " + "[" * 1000 + "\n", 1, 262, "256"),
 }
 
@@ -166,6 +199,21 @@ def test_the_users_example_is_read_to_the_letter():
     assert taxonomy.level_weights == (1.0, 1.0, 0.5)
     assert taxonomy.class_weights == (("round", 0.25),)
     assert (taxonomy.other, taxonomy.keep) == (("clutter",), 0.95)
+
+
+def test_the_promise_and_the_gates_are_read():
+    block = "other: {keep: 0.9, promise: two_sided, other_accepted: 0.1, gates: [knn, gen]}"
+    taxonomy = parse_taxonomy(f"tree: [a]\n{block}\n")
+    assert (taxonomy.keep, taxonomy.promise, taxonomy.other_accepted) == (0.9, "two_sided", 0.1)
+    assert (taxonomy.confidence, taxonomy.node_gates) == (None, ("knn", "gen"))
+    assert parse_taxonomy("tree: [a]\nother: {gates: knn}\n").node_gates == ("knn",)
+    assert parse_taxonomy("tree: [a]\nother: {gates: none}\n").node_gates == "none"
+
+
+def test_faults_of_a_promise_come_at_once():
+    text = "tree: [a]\nother: {promise: cros, confidence: 2, gates: [knnn, gen, gen], kep: 1, keep: 0}\n"
+    rules = ["unknown-promise", "share-range", "unknown-gate", "listed-twice", "unknown-key", "keep-range"]
+    assert [fault.rule for fault in check_taxonomy(text)] == rules
 
 
 def test_every_scalar_is_text():
@@ -503,7 +551,8 @@ REFUSED_BY_SCHEMA = (
     """
 version; unknown key; unknown key in weights; unknown key in other; not a mapping; list in a list; shape; no tree;
 empty tree; too long; weight below 0; weight in quotes; no weight; keep all; keep in per cent; labels that are a list;
-root that is a list
+root that is a list; promise; promise that is a list; confidence in per cent; confidence that is a word; gates;
+gates in a list; gates that are a mapping; no gates; gates twice
 """.replace("\n", " ")
     .strip()
     .split("; ")
@@ -516,7 +565,8 @@ def test_the_schema_refuses_what_a_schema_can(validator, name):
 
 
 WORD = """a; b; 1; 0.5; -1; null; true; leaf; dag; []; {}; [a, b]; {a: b}; [1, 2]; {decay: 1}; {data: x};
-{levels: leaf};
+{levels: leaf}; {promise: confident, confidence: 0.5}; {confidence: 0.5}; {promise: x}; {gates: [knn, gen]};
+{gates: [knn, knn]}; {gates: none, other_accepted: 2}; {promise: none, keep: 0.5};
 [[a]]; [{a: }]; "1"; ''""".replace("\n", " ").split("; ")
 WORDS = st.sampled_from(WORD)
 KEYS = st.sampled_from(["version", "name", "root", "shape", "tree", "labels", "weights", "other", "xyz"])

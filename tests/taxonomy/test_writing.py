@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from hierclf.errors import TaxonomyError
 from hierclf.taxonomy.document import parse_taxonomy, read_taxonomy
+from hierclf.taxonomy.gate_words import GATE_RULES, NODE_SCORES, PROMISES
 from hierclf.taxonomy.names import complaint_about, normalise_name
 from hierclf.taxonomy.taxonomy import Taxonomy
 from hierclf.taxonomy.writing import format_taxonomy, scalar, write_taxonomy
@@ -69,6 +70,9 @@ def taxonomies(draw) -> Taxonomy:
     words = draw(st.lists(NAMES.filter(lambda name: name not in names), max_size=4, unique=True))
     cut = draw(st.integers(0, len(words)))
     number = st.floats(0, 1e6)
+    share = st.one_of(st.none(), st.floats(0.01, 0.99))
+    promise = draw(st.one_of(st.none(), st.sampled_from(PROMISES)))
+    scores = st.lists(st.sampled_from(NODE_SCORES), min_size=1, unique=True).map(tuple)
     return Taxonomy(
         root=names[0],
         edges=tuple(draw(st.permutations(list(edges)))),
@@ -84,7 +88,11 @@ def taxonomies(draw) -> Taxonomy:
         ),
         class_weights=tuple((name, draw(number)) for name in draw(st.sets(st.sampled_from(names), max_size=2))),
         other=tuple(words[cut:]),
-        keep=draw(st.one_of(st.none(), st.floats(0.01, 0.99))),
+        keep=draw(share),
+        promise=promise,
+        confidence=draw(share) if promise == "confident" else None,
+        other_accepted=draw(share) if promise == "two_sided" else None,
+        node_gates=draw(st.one_of(st.none(), st.sampled_from(GATE_RULES), scores)),
     )
 
 
