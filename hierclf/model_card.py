@@ -5,10 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import hierclf
+from hierclf.gates import BothSides, Detection
 from hierclf.heads import Head, heads
 from hierclf.model import Model
 
 MOST_CLASSES = 30
+MOST_NODES = 100
+
+NEWCOMERS = (
+    "AUROC is how often an image of a child that was forgotten on purpose looked stranger there than one of its "
+    "siblings: 1 is always, 0.5 is chance. It is an estimate and no promise; what comes later may be harder to notice."
+)
+"""What leave-one-child-out says, and what it does not."""
+
+ANSWERS = (
+    ("known", "one of the classes"),
+    ("ambiguous", "a meta-class: one of the known classes below it, unclear which"),
+    ("novel_child", "under this meta-class, but none of its known children"),
+    ("other", "none of it, turned away at the root"),
+    ("uncertain", "too strange to be sure of, not strange enough to be turned away"),
+)
 
 
 def model_card(model: Model, notes: Sequence[str] = ()) -> str:
@@ -33,6 +49,11 @@ def model_card(model: Model, notes: Sequence[str] = ()) -> str:
         "",
         *_promises(model),
         "",
+        *_newcomers(model),
+        "## What it answers",
+        "",
+        *(f"- `{status}`: {meaning}" for status, meaning in ANSWERS if _can_say(model, status)),
+        "",
         "## How it works",
         "",
         *_parts(model),
@@ -56,17 +77,56 @@ def head_name(head: Head) -> str:
     return next(name for name in heads if isinstance(head, heads[name]))  # type: ignore[arg-type]
 
 
+def root_first(detections: Sequence[Detection], root: str) -> list[Detection]:
+    """The root's estimate, if there is one, and then the others, the worst first.
+
+    >>> told = {"scores": ("knn",), "standard_error": 0.0, "children": 3}
+    >>> found = [Detection(node=node, auroc=auroc, **told) for node, auroc in (("a", 0.9), ("b", 0.8), ("r", 1.0))]
+    >>> [one.node for one in root_first(found, "r")]
+    ['r', 'b', 'a']
+    """
+    return sorted(detections, key=lambda one: (one.node != root, one.auroc))
+
+
+def _newcomers(model: Model) -> list[str]:
+    """How well new children are likely to be noticed, node by node."""
+    found = root_first(model.gate.detections, model.taxonomy.root) if model.gate is not None else []
+    if not found:
+        return []
+    rows = []
+    for one in found[:MOST_NODES]:
+        spread = f"{one.auroc:.2f} ± {one.standard_error:.2f}"
+        rows.append(f"| {_cell(one.node)} | {one.children} | {spread} | {' + '.join(one.scores)} |")
+    rest = [f"\n… and {len(found) - MOST_NODES} more, in model.json."] if len(found) > MOST_NODES else []
+    head = ["| node | children forgotten | AUROC | scores |", "|---|---|---|---|"]
+    return ["## How well it should notice newcomers", "", NEWCOMERS, "", *head, *rows, *rest, ""]
+
+
+def _can_say(model: Model, status: str) -> bool:
+    if status in ("known", "ambiguous"):
+        return status == "known" or model.taxonomy.depth > 1 or model.operation.rule != "leaf"
+    if status == "uncertain":
+        return model.gate is not None and isinstance(model.gate.guarantee, BothSides)
+    return model.gate is not None and (status == "other" or (model.knows_novelty and model.taxonomy.depth > 1))
+
+
 def _promises(model: Model) -> list[str]:
     operation = model.operation
     lines = [f"- {model.gate.promise.sentence}" if model.gate else "- It has no gate: nothing is turned away."]
     if operation.correct is None:
-        return [*lines, f"- The rule `{operation.rule}` answers without a promise about correctness."]
-    return [
-        *lines,
-        f"- On known images, at least {100 * operation.correct:.6g} % of the answers of the rule `{operation.rule}` "
-        f"are the right class or one of its ancestors (calibrated on {operation.calibrated_on} images).",
-        "- Promises hold on average for images like those it was calibrated on, and not for images of another origin.",
-    ]
+        lines.append(f"- The rule `{operation.rule}` answers without a promise about correctness.")
+    else:
+        lines.append(
+            f"- On known images, at least {100 * operation.correct:.6g} % of the answers of the rule "
+            f"`{operation.rule}` are the right class or one of its ancestors (calibrated on {operation.calibrated_on} "
+            "images)."
+        )
+    if operation.correct is not None or model.level > 0:
+        lines.append(
+            "- Promises are about images like those it was calibrated on, on average over such calibrations where no "
+            "confidence is stated, and not about images of another origin."
+        )
+    return lines
 
 
 def _parts(model: Model) -> list[str]:
@@ -83,6 +143,11 @@ def _parts(model: Model) -> list[str]:
         threshold = f"an image is turned away above a score of {model.gate.threshold:.6g}"
         lines.append(f"- Gate: {names}, combined by {model.gate.combine}; {threshold}")
     return lines
+
+
+def _cell(text: str) -> str:
+    """Text that stays in its cell of a table."""
+    return _plain(text).replace("|", "\\|")
 
 
 def _plain(text: str) -> str:
