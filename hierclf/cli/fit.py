@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,10 @@ import hierclf
 from hierclf.errors import ConfigError
 
 LONGEST_VALUE = 10_000
+LONGEST_NAME = 40
+MOST_NODES = 12
+ESTIMATES = "How well newcomers should be noticed"
+"""How the note begins that the table of newcomers tells in full."""
 
 
 @click.command()
@@ -29,6 +34,10 @@ LONGEST_VALUE = 10_000
 @click.option("--freeze/--fine-tune", "freeze", default=None, help="Keep the backbone, or train it. [default: keep]")
 @click.option("--epochs", type=int, help="Passes over the data when training. [default: by the number of images]")
 @click.option("--keep", type=float, help="Share of known images that must not be turned away. [default: 0.95]")
+@click.option("--promise", help="average, confident, per_class, cross, two_sided or none. [default: average]")
+@click.option("--confidence", type=float, help="Of the promise confident. [default: 0.95]")
+@click.option("--other-accepted", type=float, help="Of the promise two_sided. [default: 0.05]")
+@click.option("--node-gates", help="Gates below the root: auto, none, or names with commas. [default: auto]")
 @click.option("--seed", type=int, help="Of everything random. [default: 0]")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any other setting of the Python API.")
 @click.option("--resume", is_flag=False, flag_value="", help="Go on with a run that was cut off: --resume RUN.")
@@ -63,6 +72,8 @@ def fit(
             return
         if data is None:
             raise ConfigError("which pictures? hierclf fit DATA -o RUN")
+        if given["node_gates"] is not None and "," in given["node_gates"]:
+            given["node_gates"] = [name.strip() for name in given["node_gates"].split(",")]
         chosen = {"backbone": "auto"} | {k: v for k, v in given.items() if v is not None} | assignments(settings)
         Settings.checked(_python(chosen))  # a typo is told before anything is made
         config = {
@@ -142,7 +153,10 @@ def _run(folder: Any, config: dict[str, Any], *, as_json: bool) -> None:
     metrics = _write(folder, config, classifier)
     folder.finish()
     if as_json:
-        click.echo(json.dumps({"run": str(folder.path), "notes": list(classifier.notes_), "metrics": metrics}))
+        gate = classifier.model_.gate
+        newcomers = [asdict(one) for one in gate.detections] if gate is not None else []
+        answer = {"run": str(folder.path), "notes": list(classifier.notes_), "metrics": metrics}
+        click.echo(json.dumps(answer | {"promise": gate and gate.promise.sentence, "newcomers": newcomers}))
         return
     _tell(folder, classifier, metrics)
 
@@ -200,7 +214,7 @@ def _tell(folder: Any, classifier: Any, metrics: dict[str, Any]) -> None:
     model = classifier.model_
     promise = model.gate.promise.sentence if model.gate is not None else None
     for note in classifier.notes_:
-        if note != promise:
+        if note != promise and not note.startswith(ESTIMATES):
             click.echo(f"note: {note}")
     parts = classifier.prepared_.parts
     click.echo(
@@ -213,8 +227,32 @@ def _tell(folder: Any, classifier: Any, metrics: dict[str, Any]) -> None:
         )
     if promise is not None:
         click.echo(f"promise: {promise}")
+    _tell_newcomers(folder, classifier)
     click.echo(f"\nrun:     {folder.path}\nreport:  {folder / 'report.html'}")
     click.echo(f"next:    hierclf predict {folder.path} PICTURES…")
+
+
+def _tell_newcomers(folder: Any, classifier: Any) -> None:
+    """What leave-one-child-out expects of the gates: the root's first, then the worst."""
+    from hierclf.model_card import NEWCOMERS, root_first
+
+    gate = classifier.model_.gate
+    found = root_first(gate.detections, classifier.taxonomy_.root) if gate is not None else []
+    if not found:
+        return
+    rows = [("node", "children forgotten", "AUROC", "scores")]
+    for one in found[:MOST_NODES]:
+        name = one.node if len(one.node) <= LONGEST_NAME else f"{one.node[: LONGEST_NAME - 1]}…"
+        spread = f"{one.auroc:.2f} ± {one.standard_error:.2f}"
+        rows.append((name, str(one.children), spread, " + ".join(one.scores)))
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    click.echo("\nhow well newcomers should be noticed:")
+    for row in rows:
+        click.echo("  ".join(["", *(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]))
+    if len(found) > MOST_NODES:
+        click.echo(f"  … and {len(found) - MOST_NODES} more, in {folder / 'model' / 'README.md'}")
+    trained = " The backbone was trained on these classes, so new ones will be noticed less well."
+    click.echo(NEWCOMERS + (trained if classifier.fitted_.trained else ""))
 
 
 class _Stoppable:

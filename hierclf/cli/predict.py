@@ -26,14 +26,29 @@ PICTURES_AT_ONCE = 1024
 @click.argument("images", nargs=-1, required=True)
 @click.option("--format", "form", type=click.Choice(["jsonl", "csv", "table"]), default="jsonl", show_default=True)
 @click.option("--rule", help="threshold, leaf, expected_distance or information. [default: as fitted]")
+@click.option(
+    "--false-discovery",
+    type=float,
+    metavar="SHARE",
+    help="Of those turned away, at most this share known on average; looks at all pictures together.",
+)
 @click.option("-o", "--out", help="Write to a file instead of the screen.")
-def predict(run: str, images: tuple[str, ...], form: str, rule: str | None, out: str | None) -> None:
+def predict(
+    run: str,
+    images: tuple[str, ...],
+    form: str,
+    rule: str | None,
+    false_discovery: float | None,
+    out: str | None,
+) -> None:
     """Decide about IMAGES with the model of RUN: files, folders, patterns, or - for a list on standard input.
 
-    Exit code 1 when a picture could not be read; its row says why.
+    Exit code 1 when a picture could not be read; its row says why. With 30 pictures or more, a sentence on standard
+    error says when they look unlike the pictures that the promise was calibrated on.
     """
     saved = model_folder(run)  # before torch is imported, so that a wrong name is told at once
     from hierclf.classifier import HierarchicalClassifier
+    from hierclf.cli.batch import remarks
     from hierclf.decisions import rules
 
     if rule is not None:
@@ -41,8 +56,12 @@ def predict(run: str, images: tuple[str, ...], form: str, rule: str | None, out:
     if out is not None and not Path(out).absolute().parent.is_dir():
         raise ConfigError(f"there is no folder {Path(out).absolute().parent} to write {Path(out).name} in")
     model = HierarchicalClassifier.load(saved)
-    records = _records(model, _listed(images), rule)
-    failed = _write(records, form, out)
+    if false_discovery is not None and not 0 < false_discovery < 1:
+        raise ConfigError(f"--false-discovery is a share between 0 and 1, got {false_discovery:g}")
+    seen: list[Any] = []
+    failed = _write(_records(model, _listed(images), rule, false_discovery, seen), form, out)
+    for told in remarks(model.model_, seen, false_discovery):
+        click.echo(told, err=True)
     if failed:
         click.echo(f"{failed} of the pictures could not be read; the rows say why", err=True)
         raise click.exceptions.Exit(1)
@@ -57,7 +76,26 @@ def _listed(images: tuple[str, ...]) -> list[str]:
     return names
 
 
-def _records(model: Any, names: list[str], rule: str | None) -> Iterator[dict[str, Any]]:
+def _records(
+    model: Any, names: list[str], rule: str | None, false_discovery: float | None, seen: list[Any]
+) -> Iterator[dict[str, Any]]:
+    """The rows, in order; what the gates think of each image is noted in ``seen`` on the way."""
+    from hierclf.cli.batch import discovered
+    from hierclf.model import Operation, Reading
+
+    inner = model.model_
+    operation = inner.operation if rule in (None, inner.operation.rule) else Operation(rule=rule)
+    readings = _readings(model, names)
+    if false_discovery is not None:  # a promise about all of them together
+        readings = iter([Reading.joined(list(readings))])
+    for reading in readings:
+        seen.append(reading.unknown_score_B)
+        away_B = None if false_discovery is None else discovered(inner, reading, false_discovery)
+        yield from inner.decide(reading, operation=operation, away_B=away_B).to_records()
+
+
+def _readings(model: Any, names: list[str]) -> Iterator[Any]:
+    """What the model sees, many images at a time."""
     import numpy as np
 
     from hierclf.data import join_sets, load_images
@@ -66,13 +104,12 @@ def _records(model: Any, names: list[str], rule: str | None) -> Iterator[dict[st
         from hierclf.cli.embeddings import read_embeddings
 
         for name in names:
-            yield from model.predict(read_embeddings(name)[0], rule=rule).to_records()
+            yield model.read(read_embeddings(name)[0])
         return
     sources = (name if os.path.exists(name) else [name] for name in names)
     images = join_sets([load_images(source, labelled=False) for source in sources])
     for start in range(0, len(images), PICTURES_AT_ONCE):
-        part = images.subset(np.arange(start, min(start + PICTURES_AT_ONCE, len(images))))
-        yield from model.predict(part, rule=rule).to_records()
+        yield model.read(images.subset(np.arange(start, min(start + PICTURES_AT_ONCE, len(images)))))
 
 
 def _write(records: Iterable[dict[str, Any]], form: str, out: str | None) -> int:
