@@ -7,8 +7,6 @@ by an evaluation on other images.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import torch
 
@@ -44,5 +42,4 @@ def examine_held_out(classifier: HierarchicalClassifier) -> tuple[Report, ImageS
             sets.append(prepared.other)
     images = join_sets(sets) if sets else None
     reading = classifier.model_.read(torch.cat(embeddings), names=images.names if images is not None else ())
-    report = judge(classifier, reading, label_n, images=images, notes=notes).report
-    return replace(report, promises=()), images
+    return judge(classifier, reading, label_n, images=images, fresh=False, notes=notes).report, images

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from hierclf.errors import HierclfError
+from hierclf.errors import ConfigError, HierclfError
 from hierclf.runs import model_folder
 
 
@@ -16,10 +16,19 @@ from hierclf.runs import model_folder
 @click.argument("run")
 @click.argument("data")
 @click.option("--other", multiple=True, help="Pictures that are none of the classes; may be given several times.")
+@click.option(
+    "--novel",
+    multiple=True,
+    metavar="NODE=DIR",
+    help="Pictures of unknown classes that belong below a meta-class; may be given several times.",
+)
 @click.option("-o", "--out", help="Folder for report and tables. [default: RUN/evaluation, evaluation-2, …]")
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for programs.")
-def evaluate(run: str, data: str, other: tuple[str, ...], out: str | None, as_json: bool) -> None:
+def evaluate(
+    run: str, data: str, other: tuple[str, ...], novel: tuple[str, ...], out: str | None, as_json: bool
+) -> None:
     """Measure the model of RUN on DATA, a folder with one folder of pictures per class."""
+    sources = _by_node(novel)
     saved = model_folder(run)  # before torch is imported, so that a wrong name is told at once
     from hierclf.classifier import HierarchicalClassifier
     from hierclf.data import image_to_pil, join_sets, load_images
@@ -30,11 +39,13 @@ def evaluate(run: str, data: str, other: tuple[str, ...], out: str | None, as_js
         from hierclf.cli.embeddings import read_embeddings, read_strangers
 
         values, labels = read_embeddings(data, labelled=True)
-        examined = examine(model, values, labels, other=read_strangers(other))
+        strange = {node: read_strangers(paths) for node, paths in sources.items()}
+        examined = examine(model, values, labels, other=read_strangers(other), novel=strange)
     else:
         known = load_images(data)
         strangers = join_sets([load_images(source) for source in other]) if other else None
-        examined = examine(model, known, other=strangers, notes=_leaks(Path(run), known))
+        strange = {node: join_sets([load_images(source) for source in paths]) for node, paths in sources.items()}
+        examined = examine(model, known, other=strangers, novel=strange, notes=_leaks(Path(run), known))
     report = examined.report
     images = examined.images
     folder = _folder(run, out)
@@ -48,7 +59,14 @@ def evaluate(run: str, data: str, other: tuple[str, ...], out: str | None, as_js
             folder / "report.html",
             title=f"{model.taxonomy_.name or Path(data).name}: evaluation",
             images=(lambda place: image_to_pil(images, place)) if images is not None else None,
-            context=RunContext(made={"model": str(run), "data": data, "other": ", ".join(other) or "none"}),
+            context=RunContext(
+                made={
+                    "model": str(run),
+                    "data": data,
+                    "other": ", ".join(other) or "none",
+                    **({"novel": ", ".join(novel)} if novel else {}),
+                }
+            ),
         )
         folder.finish()
     if as_json:
@@ -57,6 +75,24 @@ def evaluate(run: str, data: str, other: tuple[str, ...], out: str | None, as_js
     click.echo(report.to_markdown())
     if folder is not None:
         click.echo(f"\nreport: {folder / 'report.html'}")
+
+
+def _by_node(novel: tuple[str, ...]) -> dict[str, list[str]]:
+    """The sources of each node, from NODE=DIR.
+
+    Raises:
+        ConfigError: something without a node or without a source.
+
+    >>> _by_node(("letter=a", "digit=b", "letter=c=d"))
+    {'letter': ['a', 'c=d'], 'digit': ['b']}
+    """
+    sources: dict[str, list[str]] = {}
+    for pair in novel:
+        node, equals, source = pair.partition("=")
+        if not (node and equals and source):
+            raise ConfigError(f"--novel is written NODE=DIR, as in --novel letter=data/greek; got {pair!r}")
+        sources.setdefault(node, []).append(source)
+    return sources
 
 
 def _folder(run: str, out: str | None) -> Any:

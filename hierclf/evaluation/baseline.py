@@ -9,8 +9,9 @@ import torch
 from hierclf.dag import DagPlan, membership_of_leaves
 from hierclf.errors import DataError
 from hierclf.evaluation.evidence import label_nodes
-from hierclf.evaluation.promise import gate_promises, with_promise
+from hierclf.evaluation.promise import chance_error, with_promise
 from hierclf.metrics import Ancestry, Metric, Outcome, summarise
+from hierclf.metrics.ancestry import Bools
 
 
 def flat_baseline(
@@ -21,6 +22,7 @@ def flat_baseline(
     threshold: float,
     alpha: float,
     calibration_images: int | None = None,
+    novel_n: Bools | None = None,
 ) -> dict[str, Metric]:
     """The same metrics of a flat softmax whose largest probability is the gate.
 
@@ -35,6 +37,8 @@ def flat_baseline(
         threshold: the largest score −max p that is accepted.
         alpha: the share of known images that may be turned away.
         calibration_images: how many images chose the threshold.
+        novel_n: which images are new below the node of their label, bool, shape ``(n,)``; the baseline knows no such
+            answer.
 
     Hendrycks and Gimpel, *A Baseline for Detecting Misclassified and Out-of-Distribution Examples in Neural Networks*,
     ICLR 2017, arXiv:1610.02136.
@@ -53,7 +57,9 @@ def flat_baseline(
         node_log_probs_BN=membership_of_leaves(torch.from_numpy(probs_BL).log(), plan).contiguous().numpy(),
         unknown_score_B=score_B,
         decided_B=np.where(accepted_B, leaf_B, 0),
-        accepted_B=accepted_B,
+        status_B=np.where(accepted_B, "known", "other"),
+        novel_B=None if novel_n is None else novel_n[read_n],
     )
-    metrics = summarise(outcome, Ancestry.from_plan(plan)).metrics
-    return with_promise(metrics, gate_promises(outcome, alpha, calibration_images), alpha, errors=int((~read_n).sum()))
+    metrics, known = summarise(outcome, Ancestry.from_plan(plan)).metrics, int(outcome.known_B.sum())
+    error = chance_error(alpha, known, calibration_images) if known else None
+    return with_promise(metrics, float(alpha), error, errors=int((~read_n).sum()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,13 +9,17 @@ import numpy.typing as npt
 
 from hierclf.dag import DagPlan
 from hierclf.errors import DataError
-from hierclf.evaluation.evidence import Decided, Reading, label_nodes
+from hierclf.evaluation.drift import drift_metrics, drift_sentence, known_drift
+from hierclf.evaluation.evidence import Decided, Reading, label_nodes, novel_images
+from hierclf.evaluation.gates import gate_reports
 from hierclf.evaluation.mistakes import worst_mistakes
-from hierclf.evaluation.promise import gate_promises, with_promise
+from hierclf.evaluation.promise import gate_error, gate_promises, rule_promises, with_promise
 from hierclf.evaluation.report import Report
 from hierclf.evaluation.routes import confusion_counts, node_reports
+from hierclf.evaluation.terms import Terms
 from hierclf.metrics import Ancestry, Metric, Outcome, summarise
-from hierclf.metrics.ancestry import Ints
+from hierclf.metrics.ancestry import Floats, Ints
+from hierclf.promises import Drift
 from hierclf.taxonomy import Taxonomy
 
 
@@ -26,10 +29,10 @@ def evaluate_reading(
     label_n: npt.ArrayLike,
     plan: DagPlan,
     taxonomy: Taxonomy,
+    terms: Terms,
     *,
-    threshold: float,
-    alpha: float,
-    calibration_images: int | None = None,
+    novel_n: npt.ArrayLike | None = None,
+    fresh: bool = True,
     baseline: dict[str, Metric] | None = None,
     notes: Sequence[str] = (),
 ) -> Report:
@@ -38,12 +41,13 @@ def evaluate_reading(
     Args:
         reading: what the model saw, n images; those in ``reading.errors`` are left out and counted.
         decisions: what was decided, as columns of length n.
-        label_n: node ids, -1 for images of other, shape ``(n,)``; a label may be an internal node.
+        label_n: node ids, -1 for images of other, shape ``(n,)``; a label may be an internal node. For an image of a
+            class that the model does not know, the node that it is new below.
         plan: the compiled taxonomy.
         taxonomy: the taxonomy itself.
-        threshold: the unknown score above which the gate turns an image away.
-        alpha: the share of known images that may be turned away.
-        calibration_images: how many images the gate was calibrated on, for the standard error of the promise.
+        terms: what was promised, and what was expected of the gates.
+        novel_n: which images are new below the node of their label, bool, shape ``(n,)``.
+        fresh: whether the known images are new to the gate; on its own calibration images no promise can be tested.
         baseline: what `flat_baseline` said about the same images.
         notes: sentences to hand on to the reader.
 
@@ -51,6 +55,7 @@ def evaluate_reading(
         DataError: columns of different lengths, or a label that is no node.
     """
     labels_n = label_nodes(label_n, plan, len(reading.names))
+    new_n = novel_images(novel_n, labels_n, plan)
     if len(decisions.status) != len(labels_n):
         raise DataError(f"expected a decision for each of {len(labels_n)} images, got {len(decisions.status)}")
     ancestry = Ancestry.from_plan(plan)
@@ -61,47 +66,79 @@ def evaluate_reading(
     status_B = status_n[place_B]
     outcome = Outcome(
         truth_B=labels_n[place_B],
-        node_log_probs_BN=np.ascontiguousarray(reading.node_log_probs_BN, dtype=np.float64)[place_B],
-        unknown_score_B=np.asarray(reading.unknown_score_B, dtype=np.float64)[place_B],
+        node_log_probs_BN=_rows(reading.node_log_probs_BN, place_B),
+        unknown_score_B=_rows(reading.unknown_score_B, place_B),
         decided_B=_decided_nodes(decisions, status_B, place_B, taxonomy),
-        accepted_B=status_B != "other",
+        status_B=status_B,
+        novel_B=new_n[place_B],
+        stop_log_probs_BN=_rows(reading.stop_log_probs_BN, place_B) if terms.knows_novelty else None,
     )
-    promises = gate_promises(outcome, alpha, calibration_images)
+    errors = len(labels_n) - len(place_B)
+    known_scores = outcome.unknown_score_B[outcome.known_B]
+    drift = known_drift(terms, known_scores) if fresh else None
+    promises = (*gate_promises(outcome, terms, plan), *rule_promises(outcome, terms, ancestry)) if fresh else ()
     summary = summarise(outcome, ancestry)
+    curves = {name: (curve.x_T, curve.y_T) for name, curve in summary.curves.items()}
+    if fresh and terms.guarantee is not None and len(known_scores):
+        curves["p_values"] = _shares_below(_rows(decisions.p_value, place_B)[outcome.known_B])
+    metrics = summary.metrics | drift_metrics(drift)
     return Report(
         taxonomy=taxonomy,
-        metrics=with_promise(summary.metrics, promises, alpha, errors=len(labels_n) - len(place_B)),
+        metrics=with_promise(metrics, terms.alpha, gate_error(outcome, terms), errors=errors),
         nodes=node_reports(outcome, ancestry, taxonomy),
+        gates=gate_reports(outcome, _rows(reading.surprise_BG, place_B), terms, ancestry, taxonomy),
         confusion=confusion_counts(outcome, ancestry),
-        known_scores=outcome.unknown_score_B[outcome.known_B],
-        other_scores=outcome.unknown_score_B[~outcome.known_B],
-        threshold=float(threshold),
-        alpha=float(alpha),
-        curves={name: (curve.x_T, curve.y_T) for name, curve in summary.curves.items()},
+        known_scores=known_scores,
+        other_scores=outcome.unknown_score_B[outcome.other_B],
+        novel_scores=outcome.unknown_score_B[outcome.new_B],
+        threshold=float(terms.threshold),
+        alpha=terms.alpha,
+        promise=terms.kind,
+        promised=terms.promise.sentence if terms.promise is not None else "",
+        drift=drift,
+        curves=curves,
         promises=promises,
-        mistakes=worst_mistakes(outcome, status_B, place_B, reading, decisions, ancestry, taxonomy),
+        mistakes=worst_mistakes(outcome, place_B, reading, decisions, ancestry, taxonomy),
         baseline=baseline,
-        notes=(*notes, *_own_notes(outcome, threshold, errors=len(labels_n) - len(place_B))),
+        notes=(*notes, *_own_notes(outcome, terms, drift, errors=errors)),
     )
+
+
+def _rows(values: npt.ArrayLike, place_B: Ints) -> Floats:
+    rows: Floats = np.ascontiguousarray(np.asarray(values, dtype=np.float64)[place_B])
+    return rows
+
+
+def _shares_below(p_value_K: Floats) -> tuple[Floats, Floats]:
+    """The empirical distribution of p-values, from (0, 0): under the promise it runs along the diagonal or below."""
+    distinct_T, count_T = np.unique(p_value_K, return_counts=True)
+    return np.append(0.0, distinct_T), np.append(0.0, np.cumsum(count_T) / len(p_value_K))
 
 
 def _decided_nodes(decisions: Decided, status_B: npt.NDArray[np.str_], place_B: Ints, taxonomy: Taxonomy) -> Ints:
     names = np.asarray(decisions.node, dtype=object)[place_B]
-    nodes = [0 if status == "other" else taxonomy.index(name) for name, status in zip(names, status_B, strict=True)]
+    silent = ("other", "uncertain")
+    nodes = [0 if status in silent else taxonomy.index(name) for name, status in zip(names, status_B, strict=True)]
     return np.array(nodes, dtype=np.int64)
 
 
-def _own_notes(outcome: Outcome, threshold: float, *, errors: int) -> list[str]:
+def _own_notes(outcome: Outcome, terms: Terms, drift: Drift | None, *, errors: int) -> list[str]:
     notes = []
-    known, other = int(outcome.known_B.sum()), int((~outcome.known_B).sum())
-    if other == 0:
+    if not outcome.other_B.any():
         notes.append("No images of other were given, so how many of them would be accepted was not measured.")
     else:
         notes.append("The shares for other hold for images like these; no method can promise them for another kind.")
-    if known == 0:
+    if not outcome.known_B.any():
         notes.append("No known images were given, so neither accuracy nor the promise was measured.")
-    if math.isinf(threshold) and threshold > 0:
+    if terms.turns_nothing_away:
         notes.append("The gate turns nothing away: too few calibration images for the promise.")
+    if drift is not None:
+        notes.append(drift_sentence(drift))
+    if terms.kind == "cross" and outcome.known_B.any():
+        notes.append("Drift was not tested: with a cross-conformal promise old and new scores do not compare.")
+    uncertain = int(outcome.uncertain_B.sum())
+    if uncertain:
+        notes.append(f"{uncertain} images were left uncertain: they count as neither answered nor turned away.")
     if errors:
         notes.append(f"{errors} images could not be read and were left out.")
     return notes

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from hierclf.evaluation.evidence import Decided, Reading
 from hierclf.metrics import Ancestry, Outcome, lowest_common_ancestor, severity
-from hierclf.metrics.ancestry import Bools, Ints
+from hierclf.metrics.ancestry import Ints
 from hierclf.taxonomy import Taxonomy
 
 MOST_MISTAKES = 24
@@ -21,11 +20,12 @@ class Mistake:
 
     Args:
         image: the image's name.
-        truth: its label's node, or ``"other"``.
+        truth: its label's node, ``"other"``, or ``"new under NODE"``.
         decided: the decided node.
         status: the decision's status.
         probability: how sure the model was of the node.
         severity: height of the lowest common ancestor of truth and decision; the root's height for an image of other.
+            For an image of a new kind the truth is the node that it is new below.
         reason: the decision's reason in words.
         index: the image's place in the evaluated set.
     """
@@ -42,30 +42,35 @@ class Mistake:
 
 def worst_mistakes(
     outcome: Outcome,
-    status_B: npt.NDArray[np.str_],
     place_B: Ints,
     reading: Reading,
     decisions: Decided,
     ancestry: Ancestry,
     taxonomy: Taxonomy,
 ) -> tuple[Mistake, ...]:
-    """The worst mistakes first: by severity, then by how sure the model was.
+    """The worst mistakes first: wrong answers before wrong places for novelty, by severity, then by how sure they were.
 
-    A known image that was turned away is not listed: it is the price of the promise, and its own reason says so.
+    An answer is wrong when the image is unknown, or known and off the answered route. A place for novelty is wrong when
+    what is there to know, the label, the node that the image is new below, or the root for other, is off its route or
+    above it. Everything else that is turned away is not listed: that is what the promise allows, and its own reason
+    says so.
     """
-    truth_B = np.maximum(outcome.truth_B, 0)
-    severity_B = severity(outcome.decided_B, truth_B, ancestry)
-    severity_B = np.where(outcome.known_B, severity_B, ancestry.height_N[0])
-    wrong_B = outcome.accepted_B & (~outcome.known_B | _off_route(outcome, truth_B, status_B, ancestry))
+    truth_B, novel_child_B = np.maximum(outcome.truth_B, 0), outcome.status_B == "novel_child"
+    common_B = lowest_common_ancestor(outcome.decided_B, truth_B, ancestry)
+    severity_B = np.where(outcome.other_B, ancestry.height_N[0], severity(outcome.decided_B, truth_B, ancestry))
+    off_B = (common_B != outcome.decided_B) & (common_B != truth_B)
+    wrong_B = outcome.accepted_B & (~outcome.known_B | off_B)
+    wrong_B |= novel_child_B & (common_B != outcome.decided_B)
     sure_B = np.nan_to_num(np.asarray(decisions.probability, dtype=np.float64)[place_B])
     candidates = np.flatnonzero(wrong_B)
-    worst = candidates[np.lexsort((place_B[candidates], -sure_B[candidates], -severity_B[candidates]))]
+    keys = (place_B, -sure_B, -severity_B, ~outcome.accepted_B)
+    worst = candidates[np.lexsort(tuple(key[candidates] for key in keys))]
     return tuple(
         Mistake(
             image=str(reading.names[place_B[row]]),
-            truth=taxonomy.nodes[outcome.truth_B[row]] if outcome.known_B[row] else "other",
+            truth=_told(outcome, int(row), taxonomy),
             decided=taxonomy.nodes[outcome.decided_B[row]],
-            status=str(status_B[row]),
+            status=str(outcome.status_B[row]),
             probability=float(sure_B[row]),
             severity=float(severity_B[row]),
             reason=str(decisions.reason[place_B[row]]),
@@ -75,9 +80,8 @@ def worst_mistakes(
     )
 
 
-def _off_route(outcome: Outcome, truth_B: Ints, status_B: npt.NDArray[np.str_], ancestry: Ancestry) -> Bools:
-    """Decided off the true route, or declared novel below a node although the label is a known node below it."""
-    common_B = lowest_common_ancestor(outcome.decided_B, truth_B, ancestry)
-    off_B: Bools = (common_B != outcome.decided_B) & (common_B != truth_B)
-    off_B |= (status_B == "novel_child") & (outcome.decided_B != truth_B)
-    return off_B
+def _told(outcome: Outcome, row: int, taxonomy: Taxonomy) -> str:
+    if outcome.other_B[row]:
+        return "other"
+    name = taxonomy.nodes[outcome.truth_B[row]]
+    return f"new under {name}" if outcome.new_B[row] else name

@@ -12,6 +12,9 @@ from hierclf.taxonomy import Taxonomy
 
 # N nodes, L leaves, K ancestors, U distinct pairs (truth, decision)
 
+NO_LEAF = ("ambiguous", "uncertain", "novel_child", "other")
+"""The statuses of images that are not decided at a leaf: the last columns of the confusion counts."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class NodeReport:
@@ -21,8 +24,8 @@ class NodeReport:
         node: its name.
         level: its level; the root's row tells about the gate.
         support: known images that belong at or below it.
-        recall: share of those whose decision lies at or below it; NaN when there are none.
-        precision: of all images decided at or below it, images of other included, those that belong; NaN when none.
+        recall: share of those that were answered at or below it; NaN when there are none.
+        precision: of all images answered at or below it, unknown ones included, those that belong; NaN when none.
     """
 
     node: str
@@ -69,12 +72,14 @@ def _routed(node_B: Ints, ancestry: Ancestry) -> Ints:
 
 
 def confusion_counts(outcome: Outcome, ancestry: Ancestry) -> Ints:
-    """True leaf against decided leaf, stopped, turned away; shape ``(L, L + 2)``, images labelled with a leaf only."""
+    """True leaf against decided leaf, then `NO_LEAF`; shape ``(L, L + 4)``, known images labelled with a leaf only."""
     num_leaves = len(ancestry.leaf_L)
     column_N = np.full(ancestry.num_nodes, num_leaves)
     column_N[ancestry.leaf_L] = np.arange(num_leaves)
     at_leaf_B = outcome.known_B & (column_N[outcome.truth_B] < num_leaves)
-    column_B = np.where(outcome.accepted_B, column_N[outcome.decided_B], num_leaves + 1)
-    counts = np.zeros((num_leaves, num_leaves + 2), dtype=np.int64)
+    column_B = column_N[outcome.decided_B]
+    for place, status in enumerate(NO_LEAF):
+        column_B = np.where(outcome.status_B == status, num_leaves + place, column_B)
+    counts = np.zeros((num_leaves, num_leaves + len(NO_LEAF)), dtype=np.int64)
     np.add.at(counts, (column_N[outcome.truth_B[at_leaf_B]], column_B[at_leaf_B]), 1)
     return counts

@@ -14,13 +14,13 @@ class Measure(NamedTuple):
 
     Args:
         title: its name for a reader.
-        unit: a share is shown in percent.
+        unit: a share is shown in percent, a verdict as yes or no.
         words: what it says, in one sentence.
         better: which way is better, empty when neither is.
     """
 
     title: str
-    unit: Literal["share", "count", "number"]
+    unit: Literal["share", "count", "number", "verdict"]
     words: str
     better: Literal["higher", "lower", ""] = ""
 
@@ -28,6 +28,9 @@ class Measure(NamedTuple):
 MEASURES: dict[str, Measure] = {
     "n_known": Measure("Known images", "count", "images whose label is a class or meta-class of the taxonomy"),
     "n_other": Measure("Images of other", "count", "images that are none of the classes"),
+    "n_novel": Measure(
+        "Images of new kinds", "count", "images of classes that the model does not know, below a node that it knows"
+    ),
     "n_errors": Measure("Unreadable images", "count", "images left out because they could not be read"),
     "leaf_accuracy": Measure(
         "Accuracy", "share", "known images whose most probable class is right, the gate left aside", "higher"
@@ -72,14 +75,34 @@ MEASURES: dict[str, Measure] = {
         "known images decided exactly at their label, every label counting the same",
         "higher",
     ),
+    "balanced_accuracy_novel": Measure(
+        "Balanced accuracy, novel",
+        "share",
+        "the same for unknown images, which belong at the node that they are new below, those of other at the root",
+        "higher",
+    ),
+    "balanced_accuracy_mix": Measure("Balanced accuracy, mix", "share", "the mean of the two above", "higher"),
     "balanced_distance_known": Measure(
         "Balanced distance, known", "number", "edges between decision and label, every label counting the same", "lower"
     ),
     "balanced_distance_other": Measure(
         "Balanced distance, other", "number", "edges between decision and root for images of other", "lower"
     ),
+    "balanced_distance_novel": Measure(
+        "Balanced distance, novel",
+        "number",
+        "edges between decision and the node that an unknown image is new below, the root for other, every such node "
+        "counting the same",
+        "lower",
+    ),
     "balanced_distance_mix": Measure(
-        "Balanced distance, mix", "number", "the mean of the two above (BMHD Mix)", "lower"
+        "Balanced distance, mix", "number", "the mean of those for known and for novel (BMHD Mix)", "lower"
+    ),
+    "known_novel_area": Measure(
+        "Area under known-novel curve",
+        "share",
+        "novel images placed rightly, averaged over how many known ones are, as novelty is made likelier",
+        "higher",
     ),
     "average_precision_information": Measure(
         "AP (information)", "share", "precision in bits averaged over how much is said", "higher"
@@ -100,24 +123,49 @@ MEASURES: dict[str, Measure] = {
         "Area under risk-coverage", "number", "wrong answers averaged over how much is said", "lower"
     ),
     "coverage": Measure(
-        "Coverage", "share", "how much the decisions about known images say: a class 1, turned away 0", "higher"
+        "Coverage", "share", "how much the decisions about known images say: a class 1, the root 0", "higher"
     ),
     "risk": Measure("Risk", "share", "known images whose decision is off the true route", "lower"),
     "correct_or_ancestor": Measure(
         "Never off the route",
         "share",
-        "known images decided at their label, above or below it, or turned away",
+        "known images decided at their label, above or below it, the root included",
         "higher",
     ),
     "correct_when_accepted": Measure(
-        "Right or above, when accepted", "share", "the same, of the known images that passed the gate", "higher"
+        "Right or above, when accepted", "share", "the same, of the known images that were answered", "higher"
     ),
-    "known_rejected": Measure("Known turned away", "share", "known images that the gate took for other", "lower"),
+    "known_rejected": Measure(
+        "Known turned away", "share", "known images taken for other, or for a novel child anywhere on the way", "lower"
+    ),
+    "known_called_novel": Measure(
+        "Known called novel", "share", "those of them that were taken for a novel child of a node", "lower"
+    ),
     "known_rejected_standard_error": Measure(
         "its standard error", "share", "how far chance moves the share above if the promise holds"
     ),
     "alpha": Measure("Promised at most", "share", "the share of known images that may be turned away"),
-    "unknown_accepted": Measure("Other accepted", "share", "images of other that passed the gate", "lower"),
+    "uncertain_known": Measure(
+        "Known left uncertain", "share", "known images that were neither answered nor turned away", "lower"
+    ),
+    "unknown_accepted": Measure(
+        "Other accepted", "share", "images of other that were answered with a class or meta-class", "lower"
+    ),
+    "uncertain_other": Measure(
+        "Other left uncertain", "share", "images of other that were neither answered nor turned away"
+    ),
+    "novel_at_its_node": Measure(
+        "New kinds at their node", "share", "images of new kinds called novel, and below the right node", "higher"
+    ),
+    "novel_accepted": Measure(
+        "New kinds accepted", "share", "images of new kinds that were answered with a class or meta-class", "lower"
+    ),
+    "auroc_novel": Measure(
+        "AUROC, new kinds",
+        "share",
+        "chance that an image of a new kind looks less known than a known one; 50 % is guessing",
+        "higher",
+    ),
     "unknown_accepted_at_95_known": Measure(
         "Other accepted at 95 % known",
         "share",
@@ -150,4 +198,11 @@ MEASURES: dict[str, Measure] = {
         )
         for share in (0.001, 0.01, 0.1)
     },
+    "drift_statistic": Measure(
+        "Drift", "number", "largest distance between how strange these known and the calibration images look, up to 1"
+    ),
+    "drift_p_value": Measure("its p-value", "number", "how often chance alone makes such a distance"),
+    "drifted": Measure(
+        "Drifted", "verdict", "whether that is more than chance explains, so that the promise may not hold here"
+    ),
 }

@@ -69,7 +69,8 @@ class Column:
             hint = did_you_mean(metric, MEASURES)
             raise UnknownName(f"no metric named {metric!r}{hint} (known: {', '.join(MEASURES)})")
         measure = MEASURES[metric]
-        return cls(metric, measure.title, measure.better, measure.unit, measure.words)
+        unit = "share" if measure.unit == "verdict" else measure.unit
+        return cls(metric, measure.title, measure.better, unit, measure.words)
 
 
 @dataclass(frozen=True, kw_only=True)

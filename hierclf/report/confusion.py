@@ -14,7 +14,14 @@ from hierclf.taxonomy import Taxonomy
 MOST_CLASSES = 60
 """A heat map of more classes than this cannot be read."""
 
-STOPPED, TURNED_AWAY = "stopped early", "turned away"
+NO_LEAF = {
+    "ambiguous": "stopped early",
+    "uncertain": "left uncertain",
+    "novel_child": "called novel",
+    "other": "called other",
+}
+"""The answers that name no leaf: the last columns of the counts, by status, and their words; only some models give the
+two in the middle."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +38,7 @@ class HeatMap:
     """Shares of each true class (rows, each adding up to 100 %) by what was answered (columns)."""
 
     columns: tuple[str, ...]
+    answers: int  # how many of the last columns are no classes
     rows: tuple[tuple[str, int, tuple[Cell, ...]], ...]  # class, its number of images, its cells
 
 
@@ -69,8 +77,8 @@ def heat_map(counts: np.ndarray, leaves: Sequence[str], order: Sequence[str]) ->
     """Draw the confusion counts, or return None when there are no images or too many classes.
 
     Args:
-        counts: true leaf by answer, int, shape ``(L, L + 2)``; the last two columns are images that stopped early and
-            that were turned away.
+        counts: true leaf by answer, int, shape ``(L, L + 4)``; the last columns are those of `NO_LEAF`. The two in the
+            middle are drawn where there are such images.
         leaves: the names that the rows of ``counts`` stand for.
         order: the same names in the order to draw them.
     """
@@ -78,10 +86,13 @@ def heat_map(counts: np.ndarray, leaves: Sequence[str], order: Sequence[str]) ->
         return None
     place = {leaf: index for index, leaf in enumerate(leaves)}
     rows_L = [place[leaf] for leaf in order]
-    columns = [*rows_L, len(leaves), len(leaves) + 1]
-    names = (*order, STOPPED, TURNED_AWAY)
+    answers = [place for place, status in enumerate(NO_LEAF, len(leaves)) if _drawn(status, counts[:, place])]
+    columns = [*rows_L, *answers]
+    words = tuple(NO_LEAF.values())
+    names = (*order, *(words[place - len(leaves)] for place in answers))
     return HeatMap(
         columns=names,
+        answers=len(answers),
         rows=tuple(
             (leaves[row], int(counts[row].sum()), tuple(_cells(counts[row, columns], leaves[row], names)))
             for row in rows_L
@@ -105,6 +116,10 @@ def top_confusions(counts: np.ndarray, leaves: Sequence[str], most: int) -> tupl
         )
         for pair in best
     )
+
+
+def _drawn(status: str, counts: np.ndarray) -> bool:
+    return status in ("ambiguous", "other") or bool(counts.sum())
 
 
 def _cells(counts: np.ndarray, truth: str, names: Sequence[str]) -> list[Cell]:

@@ -24,6 +24,13 @@ _CURVES = {
         "other images let in",
         "known images let in and right",
     ),
+    "known_novel": (
+        "Known against novel",
+        "As novelty is made likelier, known images are lost and unknown ones find their place; up and to the right is"
+        " better.",
+        "known images at their class",
+        "unknown images at their node",
+    ),
     "operating": (
         "Detail against correctness",
         "Stopping earlier gives less detail and fewer mistakes; up and to the right is better.",
@@ -34,7 +41,7 @@ _CURVES = {
 
 
 def curve_charts(curves: Mapping[str, tuple[Any, Any]], metrics: Mapping[str, Any]) -> tuple[LineChart, ...]:
-    """The charts for those curves that are there: ``"roc"``, ``"oscr"`` and ``"operating"``, each ``(x, y)``."""
+    """The charts for those curves that are there: ``"roc"``, ``"oscr"``, ``"known_novel"`` and ``"operating"``."""
     charts = []
     for name, (title, reading, x_label, y_label) in _CURVES.items():
         if name not in curves:
@@ -52,6 +59,22 @@ def curve_charts(curves: Mapping[str, tuple[Any, Any]], metrics: Mapping[str, An
         if chart is not None:
             charts.append(chart)
     return tuple(charts)
+
+
+def drift_chart(curve: tuple[Any, Any], reading: str) -> LineChart | None:
+    """How the p-values of known images are spread, against the diagonal along which they would lie as calibrated.
+
+    Args:
+        curve: p-values in ascending order, and the share of known images with a p-value of at most that.
+        reading: the finding in words.
+    """
+    return line_chart(
+        [("these known images", *curve), ("as calibrated", [0.0, 1.0], [0.0, 1.0])],
+        Axis(label="p-value of the gate (small looks strange)", low=0.0, high=1.0),
+        Axis(label="share of the known images with at most this p-value", low=0.0, high=1.0, upright=True, share=True),
+        title="How strange the known images look",
+        reading=reading,
+    )
 
 
 def training_charts(history: Sequence[Mapping[str, Any]]) -> tuple[LineChart, ...]:

@@ -41,8 +41,10 @@ class Histogram:
     beyond: str  # a sentence about scores outside the drawing, or empty
 
 
-def gate_histogram(known: Any, other: Any, threshold: float | None) -> Histogram | None:
-    """Draw how the unknown scores of known and of other images are spread.
+def gate_histogram(
+    known: Any, other: Any, threshold: float | None, *, novel: Any = None, reading: str = ""
+) -> Histogram | None:
+    """Draw how the unknown scores of known and of unknown images are spread.
 
     Each group's bars add up to 100 %, so that groups of different size compare. The drawing is as wide as the known
     scores and the threshold need; scores beyond it are counted in the outermost bars, and the drawing says so.
@@ -51,11 +53,17 @@ def gate_histogram(known: Any, other: Any, threshold: float | None) -> Histogram
         known: unknown scores of known images, any shape; values that are not finite are left out.
         other: the same of images that are none of the classes; may be empty or None.
         threshold: scores above it are turned away; None or infinite draws no line.
+        novel: scores of images of new kinds; may be empty or None.
+        reading: what to say where something else than the threshold decides.
 
     Returns:
         The drawing, or None when there is no finite score.
     """
-    groups = [("known images", 1, _finite(known)), ("other images", 2, _finite(other))]
+    groups = [
+        ("known images", 1, _finite(known)),
+        ("other images", 2, _finite(other)),
+        ("images of new kinds", 3, _finite(novel)),
+    ]
     groups = [group for group in groups if len(group[2])]
     if not groups:
         return None
@@ -77,7 +85,7 @@ def gate_histogram(known: Any, other: Any, threshold: float | None) -> Histogram
         logarithmic=logarithmic,
     )
     return Histogram(
-        reading=_reading(groups, line),
+        reading=reading or _reading(groups, line),
         x_label=x.label,
         y_label=y.label,
         x_ticks=x.ticks,
@@ -119,12 +127,13 @@ def _reading(groups: list[tuple[str, int, np.ndarray]], line: float | None) -> s
     if line is None:
         return "No threshold is set: nothing is turned away."
     parts = [f"{percent(float(np.mean(scores > line)))} of the {name}" for name, _, scores in groups]
-    return f"{' and '.join(parts)} lie to the right of the threshold and are turned away."
+    told = " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else parts[0]
+    return f"{told} lie to the right of the threshold and are turned away."
 
 
 def _beyond(groups: list[tuple[str, int, np.ndarray]], low: float, high: float) -> str:
     parts = [
-        f"{plural(number, name.removesuffix('s'))} with {side} scores"
+        f"{plural(number, name.replace('images', 'image', 1), name)} with {side} scores"
         for name, _, scores in groups
         for side, number in (("larger", int((scores > high).sum())), ("smaller", int((scores < low).sum())))
         if number

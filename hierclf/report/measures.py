@@ -5,7 +5,7 @@ What each number means comes from the metrics' own glossary, so that a report an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,7 @@ RECOGNISING = (
 )
 REJECTING = (
     "known_rejected",
+    "known_called_novel",
     "unknown_accepted",
     "unknown_accepted_at_95_known",
     "known_rejected_at_95_unknown",
@@ -34,7 +35,23 @@ REJECTING = (
     "aupr_other",
     "oscr",
 )
-TOLD_ELSEWHERE = ("n_known", "n_other", "alpha", "known_rejected_standard_error")
+PLACING = (
+    "novel_at_its_node",
+    "novel_accepted",
+    "auroc_novel",
+    "known_novel_area",
+    "balanced_accuracy",
+    "balanced_accuracy_novel",
+    "balanced_accuracy_mix",
+    "balanced_distance_known",
+    "balanced_distance_novel",
+    "balanced_distance_mix",
+)
+"""What images of new kinds are needed for; without any, some of these are among the further numbers."""
+TOLD_ELSEWHERE = (
+    *("n_known", "n_other", "n_novel", "alpha", "known_rejected_standard_error"),
+    *("drift_statistic", "drift_p_value", "drifted"),
+)
 LEVEL_WORDS = "known images whose most probable node of this level is right; level 1 is just under the root"
 
 
@@ -65,9 +82,13 @@ def measure_rows(
     return tuple(rows)
 
 
-def further_rows(ours: Mapping[str, Any], baseline: Mapping[str, Any] | None) -> tuple[MeasureRow, ...]:
-    """All other metrics, so that nothing measured is hidden; one that the glossary lacks goes by its own name."""
-    told = {*RECOGNISING, *REJECTING, *TOLD_ELSEWHERE}
+def further_rows(
+    ours: Mapping[str, Any],
+    baseline: Mapping[str, Any] | None,
+    shown: Collection[str] = (*RECOGNISING, *REJECTING),
+) -> tuple[MeasureRow, ...]:
+    """All metrics that no table shows, so that nothing is hidden; one that the glossary lacks goes by its own name."""
+    told = {*shown, *TOLD_ELSEWHERE}
     return tuple(
         _row(MEASURES.get(name, Measure(name, "number", "")), value, (baseline or {}).get(name))
         for name, value in ours.items()
@@ -76,13 +97,15 @@ def further_rows(ours: Mapping[str, Any], baseline: Mapping[str, Any] | None) ->
 
 
 def write_value(value: Any, unit: str) -> str:
-    """A number, or each of several, in the form that its unit asks for: ``share``, ``count`` or ``number``.
+    """A number, or each of several, in the form of its unit: ``share``, ``count``, ``number`` or ``verdict``.
 
     >>> write_value([0.5, None], "share"), write_value(1200, "count")
     ('50.0\\u202f%, –', '1,200')
     """
     if isinstance(value, (list, tuple)):
         return ", ".join(write_value(one, unit) for one in value)
+    if unit == "verdict" and value is not None:
+        return "yes" if value else "no"
     if unit == "count":
         return count(value)
     return percent(value) if unit == "share" else decimal(value)

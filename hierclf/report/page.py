@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from hierclf.report import axes, colours, numbers
+from hierclf.report import axes, colours, gates, numbers
 from hierclf.report.context import RunContext
 from hierclf.report.sections import sections
 
@@ -76,6 +76,6 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(axes=axes, steps=colours.steps, step=colours.step)
+    environment.globals.update(axes=axes, small=gates, steps=colours.steps, step=colours.step)
     environment.filters.update(percent=numbers.percent, count=numbers.count, decimal=numbers.decimal)
     return environment

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hierclf.errors import HierclfError
-from hierclf.report.confusion import Confusion, HeatMap, family_order, heat_map, top_confusions
+from hierclf.report.confusion import NO_LEAF, Confusion, HeatMap, family_order, heat_map, top_confusions
 from hierclf.report.context import RunContext
-from hierclf.report.figures import curve_charts, training_charts
+from hierclf.report.figures import curve_charts, drift_chart, training_charts
+from hierclf.report.gates import MOST_GATES, GateRow, gate_rows
 from hierclf.report.histogram import Histogram, gate_histogram
 from hierclf.report.lines import LineChart
 from hierclf.report.measures import (
+    PLACING,
     RECOGNISING,
     REJECTING,
     MeasureRow,
@@ -37,6 +39,13 @@ if TYPE_CHECKING:
 
 MOST_SKIPPED = 100
 """Skipped files that a report lists by name; the rest are counted."""
+
+UNDRAWN = {
+    "per_class": "each class, or group of rare ones, has a threshold of its own",
+    "cross": "the folds of the calibration decide together",
+    "none": "the likeliest place in the taxonomy decides",
+}
+"""Promises for which it is not one threshold of the score that decides, and what does."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +80,8 @@ class Picture:
     source: str
     missing: str
     mistake: Mistake
+    answer: str
+    status: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,12 +93,19 @@ class Sections:
     cards: tuple[Card, ...]
     promises: tuple[PromiseRow, ...]
     promised: str
+    sentence: str
     stops: str
     tables: tuple[tuple[str, tuple[MeasureRow, ...]], ...]
     further: tuple[MeasureRow, ...]
     baseline: bool
     tree: Tree | None
     gate: Histogram | None
+    gates: tuple[GateRow, ...]
+    more_gates: int
+    newcomers: bool
+    drift: LineChart | None
+    drifted: bool | None
+    drift_sentence: str
     curves: tuple[LineChart, ...]
     training: tuple[LineChart, ...]
     heat_map: HeatMap | None
@@ -115,7 +133,7 @@ def sections(
     metrics: Mapping[str, Any] = report.metrics if report is not None else context.metrics
     baseline = report.baseline if report is not None else None
     taxonomy = report.taxonomy if report is not None else context.taxonomy
-    confusion = np.asarray(report.confusion) if report is not None else np.zeros((0, 2), dtype=np.int64)
+    confusion = np.asarray(report.confusion) if report is not None else np.zeros((0, len(NO_LEAF)), dtype=np.int64)
     leaves = taxonomy.leaves if taxonomy is not None else ()
     known, other, threshold = (
         (report.known_scores, report.other_scores, report.threshold)
@@ -124,20 +142,36 @@ def sections(
     )
     alpha = report.alpha if report is not None else context.alpha
     stops = _stops_early(confusion)
+    gates = report.gates if report is not None else ()
+    drift = report.drift if report is not None else None
+    names = _tables(metrics)
     return Sections(
         evaluated=report is not None,
         lead=_lead(metrics, taxonomy, context, evaluated=report is not None),
         cards=_cards(metrics, alpha, stops, tested=bool(report and report.promises)) if metrics else (),
         promises=tuple(_promise_row(promise) for promise in report.promises) if report is not None else (),
         promised=_promised(alpha, defined(threshold)),
+        sentence=report.promised if report is not None else "",
         stops=percent(stops) if stops else "",
-        tables=_tables(metrics, baseline),
-        further=further_rows(metrics, baseline),
+        tables=tuple((title, rows) for title, told in names if (rows := measure_rows(told, metrics, baseline))),
+        further=further_rows(metrics, baseline, [name for _, told in names for name in told]),
         baseline=baseline is not None,
         tree=taxonomy_tree(taxonomy, report.nodes if report is not None else (), context.counts)
         if taxonomy is not None
         else None,
-        gate=gate_histogram(known, other, defined(threshold)),
+        gate=gate_histogram(
+            known,
+            other,
+            defined(threshold) if report is None or report.promise not in UNDRAWN else None,
+            novel=report.novel_scores if report is not None else None,
+            reading=_beyond_the_threshold(report) if report is not None else "",
+        ),
+        gates=gate_rows(gates),
+        more_gates=max(len(gates) - MOST_GATES, 0),
+        newcomers=any(gate.novel for gate in gates),
+        drift=_drift(report) if report is not None else None,
+        drifted=drift.drifted if drift is not None else None,
+        drift_sentence=report.drift_sentence if report is not None else "",
         curves=curve_charts(report.curves, metrics) if report is not None else (),
         training=training_charts(context.history),
         heat_map=heat_map(confusion, leaves, family_order(taxonomy))
@@ -166,12 +200,13 @@ def _lead(
             f"This model recognises {plural(len(taxonomy.leaves), 'class', 'classes')}{under}"
             " and says “other” when an image shows none of them."
         )
-    known, other = defined(metrics.get("n_known")), defined(metrics.get("n_other"))
+    known, other, novel = (defined(metrics.get(name)) for name in ("n_known", "n_other", "n_novel"))
     if evaluated and known is not None:
-        sentences.append(
-            f"It was tested on {plural(round(known), 'image')} of known classes"
-            + (f" and {plural(round(other), 'image')} of other." if other else "; no images of other were given.")
-        )
+        parts = [f"{plural(round(known), 'image')} of known classes"]
+        parts += [f"{plural(round(novel), 'image')} of new kinds"] if novel else []
+        parts += [f"{plural(round(other), 'image')} of other"] if other else []
+        told = " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else parts[0]
+        sentences.append(f"It was tested on {told}" + ("." if other else "; no images of other were given."))
     elif not evaluated:
         trained = sum(context.counts.values())
         sentences.append(
@@ -183,10 +218,11 @@ def _lead(
 
 def _cards(metrics: Mapping[str, Any], alpha: float | None, stops: float | None, *, tested: bool) -> tuple[Card, ...]:
     accepted, rejected = defined(metrics.get("unknown_accepted")), defined(metrics.get("known_rejected"))
+    uncertain, placed = defined(metrics.get("uncertain_other")) or 0.0, defined(metrics.get("novel_at_its_node"))
     error, alpha = defined(metrics.get("known_rejected_standard_error")), defined(alpha)
     kept = None if rejected is None or alpha is None or not tested else rejected <= alpha + 2 * (error or 0.0)
     promise = "nothing was promised" if alpha is None else f"promised: at most {percent(alpha)}"
-    return (
+    cards = (
         Card(
             label="Right class",
             value=percent(metrics.get("leaf_accuracy")),
@@ -194,7 +230,7 @@ def _cards(metrics: Mapping[str, Any], alpha: float | None, stops: float | None,
         ),
         Card(
             label="Other noticed",
-            value=percent(None if accepted is None else 1 - accepted),
+            value=percent(None if accepted is None else 1 - accepted - uncertain),
             remark="not measured: no images of other were given"
             if accepted is None
             else "of these other images; for other kinds nobody can promise a number",
@@ -213,6 +249,10 @@ def _cards(metrics: Mapping[str, Any], alpha: float | None, stops: float | None,
             else "not measured",
         ),
     )
+    if placed is None:
+        return cards
+    remark = "of the images of new kinds are called novel, below the right node"
+    return (*cards[:2], Card(label="New kinds placed", value=percent(placed), remark=remark), *cards[2:])
 
 
 def _promised(alpha: float | None, threshold: float | None) -> str:
@@ -223,8 +263,8 @@ def _promised(alpha: float | None, threshold: float | None) -> str:
 
 
 def _stops_early(confusion: np.ndarray) -> float | None:
-    total = int(confusion.sum())
-    return float(confusion[:, -2].sum() / total) if total else None
+    total, column = int(confusion.sum()), list(NO_LEAF).index("ambiguous") - len(NO_LEAF)
+    return float(confusion[:, column].sum() / total) if total else None
 
 
 def _promise_row(promise: Promise) -> PromiseRow:
@@ -249,23 +289,45 @@ def _promise_row(promise: Promise) -> PromiseRow:
     )
 
 
-def _tables(
-    metrics: Mapping[str, Any], baseline: Mapping[str, Any] | None
-) -> tuple[tuple[str, tuple[MeasureRow, ...]], ...]:
-    tables = (
-        ("Recognising", measure_rows(RECOGNISING, metrics, baseline)),
-        ("Turning away", measure_rows(REJECTING, metrics, baseline)),
+def _tables(metrics: Mapping[str, Any]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The tables with the names of their metrics; one about new kinds only where images of new kinds were given."""
+    tables = (("Recognising", RECOGNISING), ("Turning away", REJECTING))
+    return (*tables, ("Placing what is new", PLACING)) if metrics.get("n_novel") else tables
+
+
+def _beyond_the_threshold(report: Report) -> str:
+    """What to say about the histogram where it is not one threshold that decides; else nothing."""
+    decider = UNDRAWN.get(report.promise)
+    if decider is None:
+        return ""
+    rejected = percent(report.metrics.get("known_rejected"))
+    return f"No single threshold is drawn: {decider}. {rejected} of the known images were turned away."
+
+
+def _drift(report: Report) -> LineChart | None:
+    if "p_values" not in report.curves:
+        return None
+    reading = (
+        "Under the promise the curve runs along the diagonal, chance aside, or below it; far above it, known images "
+        "look stranger than the calibration images, far below it more ordinary."
     )
-    return tuple((name, rows) for name, rows in tables if rows)
+    return drift_chart(report.curves["p_values"], reading)
 
 
 def _picture(mistake: Mistake, images: Callable[[int], Image.Image] | None) -> Picture:
-    if images is None:
-        return Picture(source="", missing="no picture", mistake=mistake)
-    try:
-        return Picture(source=data_uri(images(mistake.index)), missing="", mistake=mistake)
-    except (HierclfError, OSError, ValueError, SyntaxError) as error:  # Pillow raises SyntaxError for broken PNGs
-        return Picture(source="", missing=f"cannot be shown: {error}", mistake=mistake)
+    source, missing = "", "no picture"
+    if images is not None:
+        try:
+            source, missing = data_uri(images(mistake.index)), ""
+        except (HierclfError, OSError, ValueError, SyntaxError) as error:  # Pillow raises SyntaxError for broken PNGs
+            missing = f"cannot be shown: {error}"
+    return Picture(
+        source=source,
+        missing=missing,
+        mistake=mistake,
+        answer=f"new under {mistake.decided}" if mistake.status == "novel_child" else mistake.decided,
+        status=NO_LEAF.get(mistake.status, mistake.status),
+    )
 
 
 def _counts(counts: Mapping[str, int]) -> tuple[tuple[str, int, float], ...]:

@@ -10,7 +10,16 @@ import torch
 
 from hierclf.dag import compile_plan, membership_of_leaves
 from hierclf.decisions import Decision, Decisions, decide
+from hierclf.evaluation import Terms
+from hierclf.gates import Average
 from tests.conftest import TWO_LEVEL
+
+
+def usual_terms(threshold, alpha, *, calibration_images=200, **fields):
+    """The average promise, calibrated on images that give this threshold; an infinite one takes too few of them."""
+    scores = torch.full((calibration_images if np.isfinite(threshold) else 0,), threshold, dtype=torch.float64)
+    guarantee = Average(keep=round(1 - alpha, 12), scores=scores)
+    return Terms(guarantee=guarantee, promise=guarantee.promise(1), **fields)
 
 
 def build_case(taxonomy, *, known=80, other=40, unreadable=(), seed=0, alpha=0.1):
@@ -27,6 +36,8 @@ def build_case(taxonomy, *, known=80, other=40, unreadable=(), seed=0, alpha=0.1
         names=tuple(f"{place}.png" for place in range(count)),
         node_log_probs_BN=membership_of_leaves(torch.from_numpy(leaf_probs).log(), plan),
         unknown_score_B=torch.from_numpy(score),
+        stop_log_probs_BN=torch.full((count, plan.num_nodes), -torch.inf),
+        surprise_BG=torch.empty(count, 0),
         errors=dict.fromkeys(unreadable, "broken"),
     )
     p_value = torch.where(reading.unknown_score_B > threshold, 0.0, 1.0)
@@ -97,6 +108,8 @@ def by_hand():
         names=tuple(row.image for row in rows),
         node_log_probs_BN=membership_of_leaves(torch.from_numpy(leaf_probs).log(), plan),
         unknown_score_B=torch.tensor([score for *_, score in HAND]),
+        stop_log_probs_BN=torch.full((len(HAND), plan.num_nodes), -torch.inf),
+        surprise_BG=torch.empty(len(HAND), 0),
         errors={len(HAND) - 1: "broken"},
     )
     return SimpleNamespace(

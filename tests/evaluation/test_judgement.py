@@ -9,19 +9,18 @@ from hierclf.errors import DataError
 from hierclf.evaluation import evaluate_reading
 from hierclf.metrics import MEASURES
 from tests.conftest import TWO_LEVEL
-from tests.evaluation.conftest import build_case
+from tests.evaluation.conftest import build_case, usual_terms
 from tests.metrics import reference
 
 
-def judge(case, **options):
+def judge(case, *, terms=None, **options):
     return evaluate_reading(
         case.reading,
         case.decisions,
         case.labels,
         case.plan,
         case.taxonomy,
-        threshold=case.threshold,
-        alpha=case.alpha,
+        usual_terms(case.threshold, case.alpha) if terms is None else terms,
         **options,
     )
 
@@ -83,7 +82,8 @@ def test_unreadable_images_are_left_out_and_counted():
     keep = [place for place in range(120) if place not in (3, 100)]
     case.reading.names = [case.reading.names[place] for place in keep]
     case.reading.node_log_probs_BN = case.reading.node_log_probs_BN[keep]
-    case.reading.unknown_score_B = case.reading.unknown_score_B[keep]
+    for name in ("unknown_score_B", "stop_log_probs_BN", "surprise_BG"):
+        setattr(case.reading, name, getattr(case.reading, name)[keep])
     case.reading.errors = {}
     case.decisions, case.labels = case.decisions[keep], case.labels[keep]
     without = judge(case)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from hierclf.evaluation import hold_against
+from tests.evaluation.conftest import usual_terms
 from tests.evaluation.test_judgement import judge
 
 
@@ -30,7 +31,7 @@ def test_a_promise_is_kept_up_to_two_standard_errors():
 
 
 def test_the_report_holds_the_gate_to_its_promise(case):
-    report = judge(case, calibration_images=50)
+    report = judge(case, terms=usual_terms(case.threshold, case.alpha, calibration_images=50))
     (promise,) = report.promises
     assert promise.name == "at most 10 % of known images are turned away"
     assert promise.images == report.metrics["n_known"] == 80

@@ -34,10 +34,10 @@ def test_the_roots_row_tells_about_the_gate(by_hand):
 def test_confusion_by_hand(by_hand):
     confusion = judge(by_hand).confusion
     leaf = by_hand.taxonomy.leaves.index
-    expected = np.zeros((6, 8), dtype=int)
+    expected = np.zeros((6, 10), dtype=int)
     expected[leaf("0"), leaf("0")] = 1
     expected[leaf("0"), leaf("1")] = 1
     expected[leaf("1"), 6] = 1  # stopped
     expected[leaf("a"), leaf("dot")] = 1
-    expected[leaf("b"), 7] = 1  # turned away
+    expected[leaf("b"), 9] = 1  # turned away
     np.testing.assert_array_equal(confusion, expected)

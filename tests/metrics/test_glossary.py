@@ -12,6 +12,8 @@ def test_titles_are_distinct_and_fit_into_a_table():
 
 
 def test_counts_and_shares_are_marked_as_such():
-    assert {name for name, measure in MEASURES.items() if measure.unit == "count"} == {"n_known", "n_other", "n_errors"}
+    counts = {"n_known", "n_other", "n_novel", "n_errors"}
+    assert {name for name, measure in MEASURES.items() if measure.unit == "count"} == counts
+    assert [name for name, measure in MEASURES.items() if measure.unit == "verdict"] == ["drifted"]
     assert MEASURES["leaf_accuracy"].better == MEASURES["oscr"].better == "higher"
     assert MEASURES["unknown_accepted"].better == MEASURES["severity"].better == "lower"

@@ -33,7 +33,9 @@ def outcome(ancestry, log_probs_BN, random):
         node_log_probs_BN=log_probs_BN,
         unknown_score_B=score,
         decided_B=decided,
-        accepted_B=accepted,
+        status_B=np.where(accepted, "known", "other"),
+        novel_B=np.zeros(60, dtype=bool),
+        stop_log_probs_BN=np.log(random.dirichlet(np.ones(ancestry.num_nodes), 60)),
     )
 
 
@@ -70,6 +72,7 @@ def test_the_order_of_the_images_changes_nothing(outcome, ancestry, random):
 
 def test_every_number_has_words(outcome, ancestry):
     added_by_the_evaluation = {"n_errors", "alpha", "known_rejected_standard_error"}
+    added_by_the_evaluation |= {"drift_statistic", "drift_p_value", "drifted"}
     assert set(summarise(outcome, ancestry).metrics) | added_by_the_evaluation == set(MEASURES)
 
 

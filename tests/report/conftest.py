@@ -42,12 +42,12 @@ def node_report(taxonomy: Taxonomy, node: str, recall: float | None, support: in
 def make_confusion(taxonomy: Taxonomy, accuracy: dict[str, float], images: int, seed: int = 0) -> np.ndarray:
     source = np.random.default_rng(seed)
     number = len(taxonomy.leaves)
-    counts = np.zeros((number, number + 2), dtype=np.int64)
+    counts = np.zeros((number, number + 4), dtype=np.int64)
     for row, leaf in enumerate(taxonomy.leaves):
         siblings = [taxonomy.leaves.index(s) for s in taxonomy.leaves_below(taxonomy.parents(leaf)[0]) if s != leaf]
-        chances = np.full(number + 2, 0.001)
+        chances = np.full(number + 4, 0.001)
         chances[siblings] = (1 - accuracy[leaf]) / max(len(siblings), 1) / 2
-        chances[row], chances[number], chances[number + 1] = accuracy[leaf], 0.04, 0.045
+        chances[row], chances[number], chances[number + 3] = accuracy[leaf], 0.04, 0.045
         counts[row] = source.multinomial(images, chances / chances.sum())
     return counts
 

@@ -99,7 +99,7 @@ def test_hostile_names_are_text_everywhere(tmp_path, report_with, report):
     promise = type(report.promises[0])(**{**vars(report.promises[0]), "name": HOSTILE})
     hostile = report_with(
         taxonomy,
-        confusion=np.array([[1, 2, 0, 0], [1, 0, 0, 0]]),
+        confusion=np.array([[1, 2, 0, 0, 0, 0], [1, 0, 0, 0, 0, 0]]),
         mistakes=(mistake,),
         promises=(promise,),
         notes=(HOSTILE,),
@@ -134,7 +134,7 @@ def test_a_report_with_nothing_in_it_still_reads_well(tmp_path, report_with, tax
         report_with(
             taxonomy, metrics=metrics, baseline=None, curves={}, mistakes=(), promises=(), notes=(), nodes=(),
             known_scores=np.array([]), other_scores=np.array([]), threshold=float("inf"),
-            confusion=np.zeros((leaves, leaves + 2), dtype=np.int64),
+            confusion=np.zeros((leaves, leaves + 4), dtype=np.int64),
         ),
     )  # fmt: skip
     for sentence in (
@@ -162,7 +162,7 @@ def test_right_after_training(tmp_path, context_with, report):
 def test_a_large_taxonomy_makes_a_modest_page(tmp_path, report_with):
     edges = [("r", f"g{i}") for i in range(100)] + [(f"g{i}", f"{i}-{j}") for i in range(100) for j in range(40)]
     large = Taxonomy(root="r", edges=tuple(edges))
-    page = write(tmp_path, report_with(large, nodes=(), confusion=np.eye(4_000, 4_002, dtype=np.int8)))
+    page = write(tmp_path, report_with(large, nodes=(), confusion=np.eye(4_000, 4_004, dtype=np.int8)))
     assert (tmp_path / "report.html").stat().st_size < 4_000_000
     assert "4,000 classes cannot be read" in page.text
 
