@@ -11,7 +11,9 @@ against known test images under u, mean over the nodes u that have any. `auroc_o
 against all known test images.
 
 **Promise.** `known_rejected` is the share of known test images called novel under the promise, each image counting the
-same; it is `promise_kept` when that is at most α plus two standard errors. `known_unanswered` counts every known image
+same; it is `promise_kept` when that is at most α plus two standard errors, of the test images and of the calibration
+images (whose luck has variance α(1 − α)/(n + 2), that of a Beta distribution, Vovk, *Conditional Validity of Inductive
+Conformal Predictors*, ACML 2012, arXiv:1209.2673). `known_unanswered` counts every known image
 answered with an internal node: where a rule also backs off ("one of these, unclear which"), it is larger, and distances
 on novel images must be read beside it.
 """
@@ -58,6 +60,7 @@ class Truth:
         places: where the parts ``test``, ``leaf``, ``subtree``, ``far`` lie; those without images are absent.
         ancestry: the tables of the known taxonomy.
         alpha: the promised share.
+        calibrated_on: number of known images that thresholds were set on.
     """
 
     target_B: Ints
@@ -65,6 +68,7 @@ class Truth:
     places: dict[str, slice]
     ancestry: Ancestry
     alpha: float
+    calibrated_on: int
 
 
 def judge_answers(answers: Answers, truth: Truth) -> dict[str, float | int | None]:
@@ -75,7 +79,9 @@ def judge_answers(answers: Answers, truth: Truth) -> dict[str, float | int | Non
         told = _at_one_point(decided_B, truth)
         metrics |= {f"{name}_{point}": value for name, value in told.items()}
     rejected = float(answers.rejected_B[known].mean())
-    error = float(np.sqrt(rejected * (1 - rejected) / (known.stop - known.start)))
+    chance = rejected * (1 - rejected) / (known.stop - known.start)
+    chance += truth.alpha * (1 - truth.alpha) / (truth.calibrated_on + 2)
+    error = float(np.sqrt(chance))
     metrics |= {
         "alpha": truth.alpha,
         "known_rejected": rejected,

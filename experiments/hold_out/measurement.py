@@ -100,6 +100,7 @@ class Bench:
             places=places,
             ancestry=Ancestry.from_plan(model.plan),
             alpha=_alpha(network.classifier),
+            calibrated_on=len(network.classifier.prepared_.parts.calibration),
         )
         known = places["test"]
         leaves_nL = model.read(network.embedding_nD[known]).node_log_probs_BN[:, model.plan.leaf_L]

@@ -37,6 +37,7 @@ def truth():
         places={name: slice(*ends[place : place + 2]) for place, name in enumerate(SIZES)},
         ancestry=Ancestry.from_plan(compile_plan(TAXONOMY)),
         alpha=0.05,
+        calibrated_on=200,
     )
 
 
@@ -104,6 +105,14 @@ def test_backing_off_is_no_rejection_yet_leaves_images_without_a_class(truth):
     answers = replace(answers_of(np.zeros_like(truth.target_B)), rejected_B=np.zeros(len(truth.target_B), dtype=bool))
     told = judge_answers(answers, truth)
     assert (told["known_rejected"], told["promise_kept"], told["known_unanswered_promise"]) == (0, 1, 1)
+
+
+@pytest.mark.parametrize(("calibrated_on", "kept"), [(40, 1), (100_000, 0)])
+def test_the_luck_of_the_calibration_images_counts(truth, calibrated_on, kept):
+    decided_B = truth.target_B.copy()
+    decided_B[:8] = 0  # 8 of 60 are 13.3 %: chance is 4.4 % in the test and 3 % where 40 images set the threshold
+    told = judge_answers(answers_of(decided_B), replace(truth, calibrated_on=calibrated_on, alpha=0.04))
+    assert told["promise_kept"] == kept
 
 
 def test_turning_everything_away_breaks_the_promise(truth):
@@ -192,6 +201,7 @@ def test_what_is_undefined_is_none(truth):
         places={"test": known},
         ancestry=truth.ancestry,
         alpha=0.05,
+        calibrated_on=200,
     )
     told = judge_answers(answers_of(only.target_B), only)
     undefined = {name for name, value in told.items() if value is None}
