@@ -30,9 +30,7 @@ NATURAL = (
     Column("bmhd_novel_natural", "BMHD novel", "lower", "number"),
     Column("accuracy_known_natural", "known right", "higher"),
     Column("accuracy_novel_natural", "novel right", "higher"),
-    Column(
-        "known_rejected_natural", "known called novel", "lower", words="known images answered with an internal node"
-    ),
+    Column("known_unanswered_natural", "known without class", "lower", words="known images answered with no class"),
 )
 """As the method stands by itself."""
 
