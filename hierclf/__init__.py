@@ -28,7 +28,9 @@ _HOME = {
     "ImageError": "hierclf.errors",
     "ImageSet": "hierclf.data",
     "Preprocessing": "hierclf.backbones",
+    "Reading": "hierclf.model",
     "Report": "hierclf.evaluation",
+    "STATUSES": "hierclf.decisions",
     "Settings": "hierclf.settings",
     "Taxonomy": "hierclf.taxonomy",
     "TaxonomyError": "hierclf.errors",
@@ -36,10 +38,12 @@ _HOME = {
     "evaluate": "hierclf.examination",
     "list_backbones": "hierclf.backbones",
     "load_images": "hierclf.data",
+    "score_drift": "hierclf.promises",
     "write_report": "hierclf.report",
 }
 
 __all__ = [  # noqa: PLE0604, RUF100
+    "STATUSES",
     "Backbone",
     "BackboneError",
     "BundleError",
@@ -53,6 +57,7 @@ __all__ = [  # noqa: PLE0604, RUF100
     "ImageError",
     "ImageSet",
     "Preprocessing",
+    "Reading",
     "Report",
     "Settings",
     "Taxonomy",
@@ -62,6 +67,7 @@ __all__ = [  # noqa: PLE0604, RUF100
     "evaluate",
     "list_backbones",
     "load_images",
+    "score_drift",
     "write_report",
 ]
 
@@ -69,7 +75,7 @@ if TYPE_CHECKING:
     from hierclf.backbones import Backbone, Preprocessing, list_backbones
     from hierclf.classifier import HierarchicalClassifier
     from hierclf.data import ImageSet, load_images
-    from hierclf.decisions import Decision, Decisions
+    from hierclf.decisions import STATUSES, Decision, Decisions
     from hierclf.errors import (
         BackboneError,
         BundleError,
@@ -83,6 +89,8 @@ if TYPE_CHECKING:
     )
     from hierclf.evaluation import Report
     from hierclf.examination import evaluate
+    from hierclf.model import Reading
+    from hierclf.promises import score_drift
     from hierclf.report import write_report
     from hierclf.settings import Settings
     from hierclf.taxonomy import Taxonomy

@@ -337,7 +337,8 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
                 each other (Benjamini and Hochberg). The answer about an image then depends on the others.
 
         Returns:
-            One row per image, in order. As an array it is the likeliest class of each.
+            One row per image, in order; the status of each is ``known``, ``ambiguous``, ``novel_child``, ``other`` or
+            ``uncertain`` (see `hierclf.decisions`). As an array it is the likeliest class of each.
 
         Raises:
             ConfigError: a share out of range, or nothing to hold it against (no gate, or no promise).

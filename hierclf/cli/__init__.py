@@ -58,7 +58,7 @@ def commands(debug: bool) -> None:
 
     \b
     hierclf fit PICTURES -o RUN        a folder with one folder per class
-    hierclf predict RUN a.jpg b.jpg    known, ambiguous or other, and why
+    hierclf predict RUN a.jpg b.jpg    known, ambiguous, novel_child or other, and why
     """
 
 
