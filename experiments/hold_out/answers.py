@@ -7,8 +7,9 @@ Every method answers with nodes, and every method is asked twice:
 * *at its own operating point*: as it stands, whatever that costs the known.
 
 For a reference, the knob is a bias on all novel answers, and an image's score its critical bias (see
-`hierclf.references`). Ours keeps its promise with its own gates; its own operating point is the likeliest node of its
-stop distribution. That distribution can also be asked as a reference is, which tells what the gates add to it.
+`hierclf.references`). Ours keeps its promise with its own gates; its own operating point is the answer that it gives
+without a promise (``promise="none", rule="expected_distance"``): the node of least expected distance. Its stop
+distribution can also be asked as a reference is, which tells what the gates add to it.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from torch import Tensor
 
 from hierclf.classifier import HierarchicalClassifier
 from hierclf.dag import DagPlan
+from hierclf.decisions import nearest_to_stops
 from hierclf.errors import ConfigError
 from hierclf.model import Model
 from hierclf.promises import conformal_threshold
@@ -63,7 +65,7 @@ def our_answers(model: Model, embedding_BD: Tensor) -> Answers:
     return Answers(
         promised_B=promised_B,
         rejected_B=np.isin(decisions.status.astype(str), TURNED_AWAY),
-        natural_B=promised_B if stops_BN is None else stops_BN.argmax(axis=1),
+        natural_B=promised_B if stops_BN is None else nearest_to_stops(reading.stop_log_probs_BN, model.plan).numpy(),
         unknown_B=reading.unknown_score_B.numpy(),
         stop_log_probs_BN=stops_BN,
     )

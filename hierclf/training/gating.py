@@ -55,7 +55,7 @@ from hierclf.training.gate_choice import (
     novel_map,
     surprises,
 )
-from hierclf.training.leave_one_out import Episode, KnownImages, node_episodes, root_episodes
+from hierclf.training.leave_one_out import Episode, KnownImages, about_branches, node_episodes, root_episodes
 from hierclf.training.quick_head import quick_head
 
 FOLDS = 5
@@ -84,7 +84,7 @@ NODE_COMBINATIONS = (
 )
 """What a node's gate may read, the usual one first."""
 
-ROOT_ADDITIONS = ("gen", "energy", "max_logit", "msp")
+ROOT_ADDITIONS = ("vim", "fdbd", "gen", "energy", "max_logit", "msp")
 """What may join the usual scores of the root, one of them at most: distances are always read."""
 
 Choice = tuple[str, Mapping[str, Any]]
@@ -220,8 +220,9 @@ def choose(images: GateImages, settings: Settings, usual_scores: Sequence[str], 
         best = chosen_combinations(aurocs, outer, at_root)
         if open_root and int(best):
             root = (*root, (root_words[int(best)][-1], {}))
-        found = (*detections(aurocs, outer, at_root, best, root_words, plan), *found)
-        told = [*told, *surprises(outer, at_root, root_CS[best].T)]
+        if about_branches(outer, plan):
+            found = (*detections(aurocs, outer, at_root, best, root_words, plan), *found)
+            told = [*told, *surprises(outer, at_root, root_CS[best].T)]
     used = sorted({name for number in chosen_G.tolist() for name in words[number]}, key=names.index)
     columns = torch.tensor([names.index(name) for name in used], dtype=torch.int64)
     return GateChoice(

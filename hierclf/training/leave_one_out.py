@@ -10,6 +10,8 @@ What a round learns (covariance, means, banks, the head) it learns from scratch,
 left; some of these images are held out as well, so that known and unknown ones are both new to it. Where a node has
 more children than rounds, several of them are forgotten together.
 
+Images that are labelled at an internal node stay out: they may well show the forgotten child.
+
 The estimate is honest where the backbone has not been trained on the images. Where it has, its features have seen the
 forgotten class, and the figure is too high; it then serves to compare scores, and the reader is told.
 
@@ -113,7 +115,7 @@ def root_episodes(
     *,
     other: Evidence | None = None,
 ) -> list[Episode]:
-    """Episodes of the root: whole branches are forgotten.
+    """Episodes of the root: whole branches are forgotten, or single classes where there are too few branches.
 
     Args:
         images: known images.
@@ -155,7 +157,10 @@ def _turns(images: KnownImages, plan: DagPlan, generator: Generator, *, levels: 
     """The rounds of each level."""
     belongs_nN = belongs(images.label_n, plan)
     slot_n = plan.leaf_slot_N[images.label_n]
-    forgettable = _forgettable(plan, torch.unique(slot_n[images.learn_n & (slot_n >= 0)]))
+    present = torch.unique(slot_n[images.learn_n & (slot_n >= 0)])
+    forgettable = _forgettable(plan, present)
+    if 0 not in forgettable and len(present) >= FEWEST_CHILDREN:
+        forgettable[0] = {int(plan.leaf_L[slot]): slot[None] for slot in present}
     fold_n = torch.randint(ROUNDS, (len(slot_n),), generator=generator)
     for level in levels:
         nodes = [node for node in forgettable if plan.level_N[node] == level]
@@ -175,7 +180,7 @@ def _turns(images: KnownImages, plan: DagPlan, generator: Generator, *, levels: 
             learn = (images.learn_n & ~forgotten_n & ~held_n & (slot_n >= 0)).nonzero()[:, 0]
             asked = []
             for node, child, slots in chosen:
-                known = (held_n & ~forgotten_n & belongs_nN[:, node]).nonzero()[:, 0]
+                known = (held_n & ~forgotten_n & belongs_nN[:, node] & (slot_n >= 0)).nonzero()[:, 0]
                 novel = torch.isin(slot_n, slots).nonzero()[:, 0]
                 known, novel = _some(known, MOST_ASKED, generator), _some(novel, MOST_ASKED, generator)
                 if min(len(known), len(novel)) >= FEWEST_IMAGES:
@@ -203,6 +208,12 @@ def _forgettable(plan: DagPlan, present: Tensor) -> dict[int, dict[int, Tensor]]
         own = {child: slots[times[slots] == 1] for child, slots in leaves.items()}
         found[node] = {child: slots for child, slots in own.items() if len(slots)}
     return found
+
+
+def about_branches(episodes: Sequence[Episode], plan: DagPlan) -> bool:
+    """Whether children of the root were forgotten: single classes in their place are not as far from the rest."""
+    children = set(plan.child_E[plan.parent_E == 0].tolist())
+    return bool(episodes) and all(episode.child in children for episode in episodes)
 
 
 def _evidence(images: KnownImages, rows: Tensor, plan: DagPlan, logits: Callable[[Tensor], Tensor]) -> Evidence:
