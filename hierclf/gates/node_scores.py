@@ -11,6 +11,7 @@ apart. So these are scores of their own, each computed for all nodes at once fro
 ``msp``             ``-max_c P(c | u)``
 ``energy``          ``-log Σ exp`` of the head's scores of the classes below
 ``max_logit``       minus the largest of them
+``outside``         ``-log M(u)``: it may not belong below the node at all; the images outside teach what is not
 ==================  ==================================================================================================
 
 M_c is the squared distance to the class mean under the covariance that all classes share; M_u is the one to the
@@ -23,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -93,11 +95,15 @@ class NodeEvidence:
     gaussians: NodeGaussians
     plan: DagPlan
 
-    @property
+    @cached_property
+    def known_log_probs_BN(self) -> Tensor:
+        """Log M of each node, given that the image is known."""
+        return membership_of_leaves(self.tables.scores_BL.log_softmax(1), self.plan)
+
+    @cached_property
     def child_log_probs_BE(self) -> Tensor:
         """Log P(c | u) of each edge, given that the image is known."""
-        known_BN = membership_of_leaves(self.tables.scores_BL.log_softmax(1), self.plan)
-        return route_log_shares(known_BN, self.plan)
+        return route_log_shares(self.known_log_probs_BN, self.plan)
 
     def over_children(self, values_BE: Tensor, reduce: str) -> Tensor:
         """A sum (``"sum"``) or maximum (``"amax"``) over each node's children, 0 at leaves, shape ``(B, N)``."""
@@ -167,6 +173,16 @@ def energy(evidence: NodeEvidence) -> Tensor:
     Liu et al., *Energy-based Out-of-distribution Detection*, NeurIPS 2020, arXiv:2010.03759.
     """
     return -membership_of_leaves(evidence.tables.scores_BL, evidence.plan)
+
+
+@node_scores.register("outside")
+def outside(evidence: NodeEvidence) -> Tensor:
+    """``-log M(u)``, shape ``(B, N)``: to the head, every image outside a node is an example of what it is not.
+
+    A newcomer below the node resembles its known children less than they do each other, so some of its probability
+    goes elsewhere.
+    """
+    return -evidence.known_log_probs_BN
 
 
 @node_scores.register("max_logit")

@@ -66,7 +66,10 @@ OTHER_SHARE = 0.3
 """Of the images of other that a two-sided promise keeps for itself."""
 
 DIRECTIONS = 384
-"""To which embeddings are brought for leave-one-child-out, which learns dozens of covariances."""
+"""To which embeddings are brought for leave-one-child-out, which learns dozens of covariances.
+
+They are found among all images that may be learnt from, the forgotten ones too, but no label is looked at.
+"""
 
 NODE_COMBINATIONS = (
     ("node_relative", "knn"),
@@ -74,7 +77,10 @@ NODE_COMBINATIONS = (
     ("node_relative",),
     ("gen",),
     ("max_logit",),
+    ("outside",),
     ("knn", "gen"),
+    ("knn", "outside"),
+    ("node_relative", "knn", "outside"),
     ("knn", "max_logit"),
     ("knn", "energy"),
     ("mahalanobis++", "knn"),
@@ -167,7 +173,7 @@ def build_gate(images: GateImages, settings: Settings, usual_scores: Sequence[st
     choice = choose(images, settings, usual_scores, generator)
     gate = _fitted(images, choice, settings, generator)
     if settings.promise == "cross":
-        return _crossed(gate, images, choice, settings)
+        return _crossed(gate, images, settings, usual_scores)
     statistic = gate.statistic(images.evidence(images.calibration))
     return gate.guaranteed(_guarantee(gate, statistic, images, settings, kept_other))
 
@@ -303,8 +309,11 @@ def _with_other_kept(images: GateImages, settings: Settings) -> tuple[GateImages
     return replace(images, other=images.other[order[count:].sort().values]), images.other[order[:count].sort().values]
 
 
-def _crossed(gate: Gate, images: GateImages, choice: GateChoice, settings: Settings) -> Gate:
-    """The gate with a cross-conformal calibration: for each fold, gates and classifier that have not seen it."""
+def _crossed(gate: Gate, images: GateImages, settings: Settings, usual_scores: Sequence[str]) -> Gate:
+    """The gate with a cross-conformal calibration: for each fold, gates and classifier that have not seen it.
+
+    Each fold's gates choose their scores on their own images as well, or a choice would have seen the fold.
+    """
     if not images.frozen:
         raise ConfigError(
             "promise='cross' lets every image teach and calibrate, which takes a backbone that was not trained on "
@@ -330,6 +339,7 @@ def _crossed(gate: Gate, images: GateImages, choice: GateChoice, settings: Setti
             for part in (images.other, images.made)
         )
         seen = replace(images, logits_nL=head(images.embedding_nD), fit=fit, tune=tune, other=other, made=made)
+        choice = choose(seen, settings, usual_scores, generator)
         fold = Fold(gate=_fitted(seen, choice, settings, generator), weight=head.weight, bias=head.bias)
         scores_n[fold_n == number] = fold.statistic(images.embedding_nD[known[fold_n == number]])
         folds.append(fold)
