@@ -13,6 +13,7 @@ from hierclf.gates import guarantees, node_scores
 from hierclf.negatives import transformations
 from hierclf.references import references
 from hierclf.taxonomy import parse_taxonomy
+from hierclf.taxonomy.gate_words import NODE_SCORES
 from tests.test_imports import LAYERS
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
@@ -85,7 +86,8 @@ def table_after(heading):
 
 
 def test_tables_name_what_there_is():
-    assert table_after("Whether an image is in scope takes") == list(node_scores)
+    assert table_after("Whether an image is in scope takes") == [*NODE_SCORES]
+    assert set(NODE_SCORES) == set(node_scores)
     assert sorted(table_after("### What it is compared with")) == sorted(references)
     assert table_after("### Promises") == list(guarantees)
     assert table_after("- **Decision.**") == list(STATUSES)

@@ -19,7 +19,7 @@ PROMISES = ("average", "confident", "per_class", "cross", "two_sided", "none")
 GATE_RULES = ("auto", "none")
 """What the gates below the root may be, beside names of scores."""
 
-NODE_SCORES = ("node_relative", "mahalanobis++", "knn", "gen", "msp", "energy", "max_logit")
+NODE_SCORES = ("node_relative", "mahalanobis++", "knn", "gen", "msp", "energy", "max_logit", "outside")
 """What the gates below the root may read."""
 
 PROMISE_OF = {"confidence": "confident", "other_accepted": "two_sided"}
