@@ -14,6 +14,7 @@ from hierclf.gates import Cross
 from hierclf.metrics import Metric
 from hierclf.metrics.ancestry import Floats
 from hierclf.promises import Drift, score_drift
+from hierclf.promises.sentence import percent
 
 # K known images
 
@@ -50,7 +51,11 @@ def drift_metrics(drift: Drift | None) -> dict[str, Metric]:
 def drift_sentence(drift: Drift) -> str:
     """The finding in words, for images that are known to be known."""
     if not drift.drifted:
-        return drift.sentence
+        return (
+            f"Nothing shows that these known images ({drift.n}) look different from the calibration images "
+            f"({drift.calibration_n}); that is no proof that they are alike. A false alarm was accepted in "
+            f"{percent(drift.level)} of evaluations."
+        )
     return (
         f"Drift: these known images ({drift.n}) look {drift.towards} than the calibration images "
         f"({drift.calibration_n}), more than chance explains (p = {drift.p_value:.2g}). The pictures changed, or the "

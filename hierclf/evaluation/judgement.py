@@ -110,9 +110,10 @@ def _rows(values: npt.ArrayLike, place_B: Ints) -> Floats:
 
 
 def _shares_below(p_value_K: Floats) -> tuple[Floats, Floats]:
-    """The empirical distribution of p-values, from (0, 0): under the promise it runs along the diagonal or below."""
+    """The empirical distribution of p-values, from (0, 0) to (1, 1): as calibrated it runs along the diagonal."""
     distinct_T, count_T = np.unique(p_value_K, return_counts=True)
-    return np.append(0.0, distinct_T), np.append(0.0, np.cumsum(count_T) / len(p_value_K))
+    share_T = np.cumsum(count_T) / len(p_value_K)
+    return np.concatenate([[0.0], distinct_T, [1.0]]), np.concatenate([[0.0], share_T, [1.0]])
 
 
 def _decided_nodes(decisions: Decided, status_B: npt.NDArray[np.str_], place_B: Ints, taxonomy: Taxonomy) -> Ints:

@@ -138,7 +138,7 @@ def rule_promises(outcome: Outcome, terms: Terms, ancestry: Ancestry) -> tuple[P
     if terms.correct is None or not known_B.any():
         return ()
     right_K = information_scores(outcome.decided_B[known_B], outcome.truth_B[known_B], ancestry).correct_B
-    wrong = 1 - terms.correct
+    wrong = alpha_of(terms.correct)
     return (
         hold_against(
             f"at most {_percent(wrong)} of the answers about known images are off the true route",

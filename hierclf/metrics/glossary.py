@@ -138,13 +138,13 @@ MEASURES: dict[str, Measure] = {
     "known_rejected": Measure(
         "Known turned away", "share", "known images taken for other, or for a novel child anywhere on the way", "lower"
     ),
-    "known_called_novel": Measure(
-        "Known called novel", "share", "those of them that were taken for a novel child of a node", "lower"
-    ),
     "known_rejected_standard_error": Measure(
         "its standard error", "share", "how far chance moves the share above if the promise holds"
     ),
     "alpha": Measure("Promised at most", "share", "the share of known images that may be turned away"),
+    "known_called_novel": Measure(
+        "Known called novel", "share", "those turned away that were taken for a novel child of a node", "lower"
+    ),
     "uncertain_known": Measure(
         "Known left uncertain", "share", "known images that were neither answered nor turned away", "lower"
     ),

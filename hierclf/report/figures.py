@@ -68,8 +68,9 @@ def drift_chart(curve: tuple[Any, Any], reading: str) -> LineChart | None:
         curve: p-values in ascending order, and the share of known images with a p-value of at most that.
         reading: the finding in words.
     """
+    diagonal = np.linspace(0.0, 1.0, 21)
     return line_chart(
-        [("these known images", *curve), ("as calibrated", [0.0, 1.0], [0.0, 1.0])],
+        [("these known images", *curve), ("as calibrated", diagonal, diagonal)],
         Axis(label="p-value of the gate (small looks strange)", low=0.0, high=1.0),
         Axis(label="share of the known images with at most this p-value", low=0.0, high=1.0, upright=True, share=True),
         title="How strange the known images look",

@@ -63,7 +63,7 @@ def within(value: Any, error: Any) -> str:
 
 
 def small_bars(known: Any, novel: Any) -> tuple[SmallBars, ...]:
-    """Histograms of surprise on one scale, each group's bars adding up to the same; nothing without any image.
+    """Histograms of surprise on one scale, each group's highest bar as high as the drawing; nothing without any image.
 
     Args:
         known: surprise of known images, any shape.
@@ -77,11 +77,10 @@ def small_bars(known: Any, novel: Any) -> tuple[SmallBars, ...]:
     low = min(float(values.min()) for _, values in groups)
     edges = np.linspace(low, high if high > low else low + 1, SMALL_BINS + 1)
     shares = [np.histogram(np.clip(values, low, edges[-1]), edges)[0] / len(values) for _, values in groups]
-    top = max(float(share.max()) for share in shares)
     across = np.round(np.linspace(0, SMALL_WIDTH, SMALL_BINS + 1), 1)
     drawn = []
     for (style, _), share in zip(groups, shares, strict=True):
-        heights = np.round(SMALL_HEIGHT * (1 - share / top), 1)
+        heights = np.round(SMALL_HEIGHT * (1 - share / share.max()), 1)
         steps = "".join(f"V{heights[place]:g}H{across[place + 1]:g}" for place in range(SMALL_BINS))
         drawn.append(SmallBars(style=style, path=f"M0 {SMALL_HEIGHT}{steps}V{SMALL_HEIGHT}Z"))
     return tuple(drawn)

@@ -147,7 +147,7 @@ def sections(
     names = _tables(metrics)
     return Sections(
         evaluated=report is not None,
-        lead=_lead(metrics, taxonomy, context, evaluated=report is not None),
+        lead=_lead(metrics, taxonomy, context, report),
         cards=_cards(metrics, alpha, stops, tested=bool(report and report.promises)) if metrics else (),
         promises=tuple(_promise_row(promise) for promise in report.promises) if report is not None else (),
         promised=_promised(alpha, defined(threshold)),
@@ -190,24 +190,26 @@ def sections(
 
 
 def _lead(
-    metrics: Mapping[str, Any], taxonomy: Taxonomy | None, context: RunContext, *, evaluated: bool
+    metrics: Mapping[str, Any], taxonomy: Taxonomy | None, context: RunContext, report: Report | None
 ) -> tuple[str, ...]:
     sentences = []
     if taxonomy is not None:
         groups = len(taxonomy.internal_nodes) - 1
         under = f" under {plural(groups, 'meta-class', 'meta-classes')}" if groups else ""
-        sentences.append(
-            f"This model recognises {plural(len(taxonomy.leaves), 'class', 'classes')}{under}"
-            " and says “other” when an image shows none of them."
-        )
+        says = " and says “other” when an image shows none of them."
+        if report is not None and len(report.gates) > 1:
+            says = (
+                ", says “other” when an image shows none of them, and “new” when it is an unknown kind of a meta-class."
+            )
+        sentences.append(f"This model recognises {plural(len(taxonomy.leaves), 'class', 'classes')}{under}{says}")
     known, other, novel = (defined(metrics.get(name)) for name in ("n_known", "n_other", "n_novel"))
-    if evaluated and known is not None:
+    if report is not None and known is not None:
         parts = [f"{plural(round(known), 'image')} of known classes"]
         parts += [f"{plural(round(novel), 'image')} of new kinds"] if novel else []
         parts += [f"{plural(round(other), 'image')} of other"] if other else []
         told = " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else parts[0]
         sentences.append(f"It was tested on {told}" + ("." if other else "; no images of other were given."))
-    elif not evaluated:
+    elif report is None:
         trained = sum(context.counts.values())
         sentences.append(
             (f"It learned from {plural(trained, 'image')}; " if trained else "")
@@ -244,15 +246,19 @@ def _cards(metrics: Mapping[str, Any], alpha: float | None, stops: float | None,
         Card(
             label="Stops early",
             value=percent(stops),
-            remark="of the known images are answered with a meta-class because the class is unsure"
-            if stops is not None
-            else "not measured",
+            remark=_stopping(metrics) if stops is not None else "not measured",
         ),
     )
     if placed is None:
         return cards
     remark = "of the images of new kinds are called novel, below the right node"
     return (*cards[:2], Card(label="New kinds placed", value=percent(placed), remark=remark), *cards[2:])
+
+
+def _stopping(metrics: Mapping[str, Any]) -> str:
+    uncertain = defined(metrics.get("uncertain_known"))
+    further = f"; {percent(uncertain)} are left uncertain" if uncertain else ""
+    return f"of the known images are answered with a meta-class because the class is unsure{further}"
 
 
 def _promised(alpha: float | None, threshold: float | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -61,6 +62,30 @@ def build_case(taxonomy, *, known=80, other=40, unreadable=(), seed=0, alpha=0.1
         alpha=alpha,
         leaf_probs=leaf_probs,
     )
+
+
+def scrambled(taxonomy, *, known=80, other=20, novel=40, seed=0):
+    """A random model with every status, and images that are new below a node other than the root."""
+    case = build_case(taxonomy, known=known + novel, other=other, seed=seed)
+    random = np.random.default_rng(seed + 1)
+    inner = [node for node in taxonomy.internal_nodes if node != taxonomy.root]
+    case.novel = np.zeros(known + novel + other, dtype=bool)
+    case.novel[:novel] = bool(inner)
+    case.labels = [
+        taxonomy.index(str(random.choice(inner))) if new else label
+        for new, label in zip(case.novel, case.labels, strict=True)
+    ]
+    rows = []
+    for row in case.decisions:
+        status = str(random.choice(["known", "ambiguous", "novel_child", "other", "uncertain"]))
+        places = {"known": taxonomy.leaves, "novel_child": inner, "ambiguous": inner, "other": (taxonomy.root,)}
+        choices = places.get(status, taxonomy.leaves) or taxonomy.leaves
+        node = str(random.choice(np.array(choices, dtype=object)))
+        rows.append(replace(row, status=status, node=node, probability=float(random.random())))
+    case.decisions = Decisions(rows)
+    stops = random.dirichlet(np.full(len(taxonomy.nodes), 0.5), size=len(rows)) + 1e-12
+    case.reading.stop_log_probs_BN = torch.from_numpy(stops).log()
+    return case
 
 
 @pytest.fixture

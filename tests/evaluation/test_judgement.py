@@ -9,7 +9,7 @@ from hierclf.errors import DataError
 from hierclf.evaluation import evaluate_reading
 from hierclf.metrics import MEASURES
 from tests.conftest import TWO_LEVEL
-from tests.evaluation.conftest import build_case, usual_terms
+from tests.evaluation.conftest import build_case, scrambled, usual_terms
 from tests.metrics import reference
 
 
@@ -124,3 +124,91 @@ def test_columns_that_do_not_fit_are_refused(by_hand):
     by_hand.labels = [99] * 9
     with pytest.raises(DataError, match="node ids below 9, or -1 for other; got 99"):
         judge(by_hand)
+
+
+AWAY, ANSWERED = ("other", "novel_child"), ("known", "ambiguous")
+
+
+def test_turned_away_uncertain_and_answered_are_counted_as_one_would_count_them(taxonomy):
+    case = scrambled(taxonomy)
+    metrics = judge(case, novel_n=case.novel).metrics
+    status = np.array([row.status for row in case.decisions])
+    new, label = case.novel, np.array(case.labels)
+    known, other = status[(label >= 0) & ~new], status[label < 0]
+    assert [metrics[name] for name in ("n_known", "n_other", "n_novel")] == [len(known), len(other), new.sum()]
+    expected = {
+        "known_rejected": np.isin(known, AWAY).mean(),
+        "known_called_novel": (known == "novel_child").mean(),
+        "uncertain_known": (known == "uncertain").mean(),
+        "unknown_accepted": np.isin(other, ANSWERED).mean(),
+        "uncertain_other": (other == "uncertain").mean(),
+    }
+    assert {name: metrics[name] for name in expected} == pytest.approx(expected)
+
+
+def test_new_kinds_have_their_node_as_target_and_other_the_root():
+    case = scrambled(TWO_LEVEL)
+    report = judge(case, terms=usual_terms(case.threshold, case.alpha, knows_novelty=True), novel_n=case.novel)
+    nodes, root = case.taxonomy.nodes, case.taxonomy.root
+    hops = {True: {}, False: {}}  # by target, for known and for unknown images
+    at_node, accepted = [], []
+    for label, new, row in zip(case.labels, case.novel, case.decisions, strict=True):
+        decided = root if row.status in ("other", "uncertain") else row.node
+        target = root if label < 0 else nodes[label]
+        distance = reference.hops_between(case.taxonomy, decided, target)
+        hops[label < 0 or bool(new)].setdefault(target, []).append((distance, decided == target))
+        if new:
+            at_node.append(row.status == "novel_child" and row.node == target)
+            accepted.append(row.status in ANSWERED)
+    known, novel = (np.mean([np.mean(values, axis=0) for values in hops[kind].values()], axis=0) for kind in (0, 1))
+    expected = {
+        "balanced_distance_known": known[0],
+        "balanced_distance_novel": novel[0],
+        "balanced_distance_mix": (known[0] + novel[0]) / 2,
+        "balanced_accuracy": known[1],
+        "balanced_accuracy_novel": novel[1],
+        "balanced_accuracy_mix": (known[1] + novel[1]) / 2,
+        "novel_at_its_node": np.mean(at_node),
+        "novel_accepted": np.mean(accepted),
+    }
+    assert {name: report.metrics[name] for name in expected} == pytest.approx(expected)
+    assert 0 < report.metrics["known_novel_area"] < 1
+    assert len(report.novel_scores) == case.novel.sum()
+    assert len(report.other_scores) == sum(label < 0 for label in case.labels)
+
+
+def test_a_perfect_stop_distribution_has_the_whole_area():
+    case = scrambled(TWO_LEVEL)
+    stops = np.full((len(case.labels), 9), 1e-9)
+    for place, label in enumerate(case.labels):
+        target = max(label, 0)
+        if label > 0 and not case.novel[place] and case.taxonomy.children(case.taxonomy.nodes[label]):
+            target = case.taxonomy.index(case.taxonomy.leaves_below(case.taxonomy.nodes[label])[0])
+        stops[place, target] = 1
+    case.reading.stop_log_probs_BN = np.log(stops)
+    terms = usual_terms(case.threshold, case.alpha, knows_novelty=True)
+    assert judge(case, terms=terms, novel_n=case.novel).metrics["known_novel_area"] == pytest.approx(1)
+    assert judge(case, novel_n=case.novel).metrics["known_novel_area"] is None  # no account of novelty
+
+
+def test_uncertain_images_are_told_of(taxonomy):
+    case = scrambled(taxonomy)
+    count = sum(row.status == "uncertain" for row in case.decisions)
+    assert any(note.startswith(f"{count} images were left uncertain") for note in judge(case).notes)
+
+
+def test_p_values_are_drawn_from_corner_to_corner(by_hand):
+    x, y = judge(by_hand).curves["p_values"]
+    np.testing.assert_array_equal(x, [0, 0.5, 1])  # the six known images have p = 0.5 each
+    np.testing.assert_array_equal(y, [0, 1, 1])
+
+
+def test_what_is_new_below_no_meta_class_is_refused(by_hand):
+    new = np.arange(9) == 0
+    with pytest.raises(DataError, match=r"new below a meta-class only; got 0 \(new below the root is other\)"):
+        judge(by_hand, novel_n=new)
+    with pytest.raises(DataError, match="whether it is new below its label, got int64 of shape"):
+        judge(by_hand, novel_n=new.astype(np.int64))
+    by_hand.labels[0] = -1
+    with pytest.raises(DataError, match="got other"):
+        judge(by_hand, novel_n=new)

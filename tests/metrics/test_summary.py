@@ -11,10 +11,12 @@ from hierclf.metrics import (
     Outcome,
     auroc,
     best_leaves,
+    known_novel_area,
     level_scores,
     mistake_severity,
     oscr,
     risk,
+    stop_curve,
     summarise,
     unknown_accepted_at_known,
 )
@@ -81,3 +83,37 @@ def test_what_is_undefined_is_none():
     assert defined(math.inf) is None
     assert defined([0.5, math.nan]) == [0.5, None]
     assert defined(3) == 3
+
+
+def test_new_kinds_are_neither_known_nor_other(outcome, ancestry):
+    inner = np.flatnonzero(ancestry.height_N > 0)
+    new = np.arange(60) < 10
+    seen = replace(outcome, truth_B=np.where(new, inner[-1], outcome.truth_B), novel_B=new)
+    assert (seen.known_B.sum(), seen.other_B.sum(), seen.new_B.sum()) == (30, 20, 10)
+    metrics = summarise(seen, ancestry).metrics
+    assert [metrics[name] for name in ("n_known", "n_other", "n_novel")] == [30, 20, 10]
+    assert metrics["auroc_novel"] == auroc(seen.unknown_score_B[10:40], seen.unknown_score_B[:10])
+    assert metrics["auroc_other"] == auroc(seen.unknown_score_B[10:40], seen.unknown_score_B[40:])
+    assert metrics["novel_accepted"] == seen.accepted_B[:10].mean()
+    nobody = summarise(replace(outcome, novel_B=None, stop_log_probs_BN=None), ancestry).metrics
+    assert [nobody[name] for name in ("n_novel", "novel_accepted", "auroc_novel", "known_novel_area")] == [
+        0,
+        *[None] * 3,
+    ]
+
+
+def test_every_status_is_turned_away_answered_or_uncertain(outcome):
+    status = np.resize(["known", "ambiguous", "novel_child", "other", "uncertain"], 60)
+    seen = replace(outcome, status_B=status)
+    assert set(status[seen.rejected_B]) == {"novel_child", "other"}
+    assert set(status[seen.accepted_B]) == {"known", "ambiguous"}
+    assert set(status[seen.uncertain_B]) == {"uncertain"}
+
+
+def test_the_known_novel_curve_is_that_of_the_stop_distribution(outcome, ancestry):
+    summary = summarise(outcome, ancestry)
+    curve = stop_curve(
+        outcome.stop_log_probs_BN, np.maximum(outcome.truth_B, 0), np.array(outcome.truth_B) < 0, ancestry
+    )
+    np.testing.assert_array_equal(summary.curves["known_novel"], curve)
+    assert summary.metrics["known_novel_area"] == known_novel_area(curve)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hierclf.evaluation import Mistake, NodeReport, Promise, Report
+from hierclf.evaluation import GateReport, Mistake, NodeReport, Promise, Report
+from hierclf.promises import Drift
 from hierclf.report import RunContext
 from hierclf.taxonomy import Taxonomy
 
@@ -37,6 +38,16 @@ def node_report(taxonomy: Taxonomy, node: str, recall: float | None, support: in
         recall=recall,
         precision=recall and min(recall + 0.02, 1),
     )
+
+
+def gate_report(node: str, level: int, seed: int) -> GateReport:
+    source = np.random.default_rng(seed)
+    return GateReport(
+        node=node, level=level, scores=("node_relative", "knn"), expected=0.93, expected_error=0.012, forgotten=4,
+        known=300, known_here=0.031, novel=40 * (seed % 2), novel_here=0.7 if seed % 2 else float("nan"),
+        novel_accepted=0.2 if seed % 2 else float("nan"), auroc=0.91 if seed % 2 else float("nan"),
+        known_surprise=source.exponential(size=300), novel_surprise=source.exponential(4, size=40 * (seed % 2)),
+    )  # fmt: skip
 
 
 def make_confusion(taxonomy: Taxonomy, accuracy: dict[str, float], images: int, seed: int = 0) -> np.ndarray:
@@ -100,6 +111,7 @@ def make_report(taxonomy: Taxonomy = CLOTHES, **changes: Any) -> Report:
             "roc": (grid, 1 - (1 - grid) ** 40),
             "oscr": (grid, 0.8683 * (1 - (1 - grid) ** 60)),
             "operating": (grid, 1 - 0.13 * grid**3),
+            "p_values": (grid, grid**1.1),
         },
         "promises": (
             Promise(name="at most 5 % of known images are turned away", promised=0.05, measured=0.0442,
@@ -111,6 +123,13 @@ def make_report(taxonomy: Taxonomy = CLOTHES, **changes: Any) -> Report:
         "baseline": {**metrics, "leaf_accuracy": 0.8708, "hierarchical_f1": 0.8711, "severity": 1.31, "oscr": 0.761,
                      "unknown_accepted": 0.5571, "unknown_accepted_at_95_known": 0.6014, "auroc_other": 0.8733,
                      "known_rejected_at_95_unknown": 0.61, "level_accuracy": [0.9567, 0.8708]},
+        "gates": tuple(
+            gate_report(node, taxonomy.level(node), seed) for seed, node in enumerate(taxonomy.internal_nodes)
+        ),
+        "novel_scores": source.gamma(14.0, 0.6, 80),
+        "drift": Drift(statistic=0.04, p_value=0.2, n=1200, calibration_n=400, level=0.01, towards="more unknown"),
+        "promise": "average",
+        "promised": "At most 5 % of known images are turned away on the whole way.",
         "notes": ("2 images could not be read and are left out of every number.",),
     }  # fmt: skip
     return Report(**{**fields, **changes})

@@ -1,7 +1,7 @@
 import numpy as np
 
 from hierclf.report.axes import Axis
-from hierclf.report.figures import curve_charts, training_charts
+from hierclf.report.figures import curve_charts, drift_chart, training_charts
 
 ROC = (np.array([0.0, 0.1, 1.0]), np.array([0.0, 0.9, 1.0]))
 
@@ -40,3 +40,14 @@ def test_a_gap_in_the_history_is_bridged_and_zero_losses_are_drawn():
     (chart,) = training_charts([{"loss": 1.0}, {"loss": None}, {"loss": 0.5}])
     assert len(chart.lines[0].dots) == 2
     assert len(training_charts([{"loss": 0.0}, {"loss": 0.0}])) == 1
+
+
+def test_p_values_are_drawn_beside_the_diagonal():
+    chart = drift_chart((np.array([0.0, 0.2, 1.0]), np.array([0.0, 0.6, 1.0])), "more unknown")
+    assert [line.name for line in chart.lines] == ["these known images", "as calibrated"]
+    assert chart.reading == "more unknown"
+    frame = Axis(label="", low=0, high=1), Axis(label="", low=0, high=1, upright=True)
+    diagonal = [tuple(map(float, point.split())) for point in chart.lines[1].path[1:].split("L")]
+    for x, y in diagonal:
+        share = (x - frame[0].place(0.0)) / (frame[0].place(1.0) - frame[0].place(0.0))
+        assert abs(frame[1].place(share) - y) < 1

@@ -56,3 +56,21 @@ def test_equal_scores_and_uneven_bars():
     assert gate_histogram([3.0, 3.0], [3.0], 3.0) is not None
     uneven = gate_histogram([0.0] * 10_000 + list(np.linspace(0, 1, 200)), None, 0.9)
     assert "logarithmic" in uneven.y_label
+
+
+def test_images_of_new_kinds_are_a_third_group():
+    chart = gate_histogram([0, 1, 2, 3], [4, 5], 2.5, novel=[2.0, 3.0])
+    assert [(group.name, group.style) for group in chart.groups] == [
+        ("known images (4)", 1),
+        ("other images (2)", 2),
+        ("images of new kinds (2)", 3),
+    ]
+    shares = "25.0% of the known images, 100.0% of the other images and 50.0% of the images of new kinds lie"
+    assert chart.reading.replace("\u202f", "").startswith(shares)
+    far = gate_histogram(np.linspace(0, 1, 500), None, 0.5, novel=[1e6])
+    assert "1 image of new kinds with larger scores" in far.beyond
+
+
+def test_where_something_else_decides_that_is_said():
+    chart = gate_histogram([0, 1], [2], None, reading="The folds decide.")
+    assert (chart.reading, chart.threshold) == ("The folds decide.", None)

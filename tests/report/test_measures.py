@@ -1,9 +1,17 @@
 from hierclf.metrics import MEASURES
-from hierclf.report.measures import RECOGNISING, REJECTING, TOLD_ELSEWHERE, further_rows, measure_rows
+from hierclf.report.measures import (
+    PLACING,
+    RECOGNISING,
+    REJECTING,
+    TOLD_ELSEWHERE,
+    further_rows,
+    measure_rows,
+    write_value,
+)
 
 
 def test_every_name_is_in_the_glossary():
-    assert set(RECOGNISING) | set(REJECTING) | set(TOLD_ELSEWHERE) <= set(MEASURES)
+    assert set(RECOGNISING) | set(REJECTING) | set(PLACING) | set(TOLD_ELSEWHERE) <= set(MEASURES)
 
 
 def test_the_better_one_wins_whichever_way_is_better():
@@ -41,3 +49,10 @@ def test_all_other_numbers_are_told_further_down():
         ("Brier score per level", "0.250, –"),
         ("my_own", "0.500"),
     ]
+
+
+def test_a_verdict_is_a_word_and_what_a_table_shows_is_not_told_again():
+    assert [write_value(value, "verdict") for value in (True, False, None)] == ["yes", "no", "–"]
+    metrics = {"novel_accepted": 0.5, "drifted": True}
+    assert [row.title for row in further_rows(metrics, None)] == ["New kinds accepted"]
+    assert further_rows(metrics, None, PLACING) == ()

@@ -134,7 +134,8 @@ def test_a_report_with_nothing_in_it_still_reads_well(tmp_path, report_with, tax
         report_with(
             taxonomy, metrics=metrics, baseline=None, curves={}, mistakes=(), promises=(), notes=(), nodes=(),
             known_scores=np.array([]), other_scores=np.array([]), threshold=float("inf"),
-            confusion=np.zeros((leaves, leaves + 4), dtype=np.int64),
+            confusion=np.zeros((leaves, leaves + 4), dtype=np.int64), gates=(), novel_scores=np.array([]),
+            drift=None, promise="", promised="",
         ),
     )  # fmt: skip
     for sentence in (

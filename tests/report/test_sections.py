@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -67,3 +69,50 @@ def test_right_after_training_the_context_speaks(context_with, report):
 def test_skipped_files_are_listed_up_to_a_limit():
     shown = sections(None, RunContext(skipped=[(f"{n}.jpg", "empty") for n in range(MOST_SKIPPED + 7)]))
     assert (len(shown.skipped), shown.more_skipped) == (MOST_SKIPPED, 7)
+
+
+def test_new_kinds_get_a_card_a_table_and_a_word_in_the_lead(report_with, report):
+    metrics = {**report.metrics, "n_novel": 80, "novel_at_its_node": 0.725, "auroc_novel": 0.9}
+    shown = sections(report_with(metrics=metrics), RunContext())
+    assert "1,200 images of known classes, 80 images of new kinds and 700 images of other." in shown.lead[1]
+    assert "“new” when it is an unknown kind of a meta-class" in shown.lead[0]
+    assert [card.label for card in shown.cards][2] == "New kinds placed"
+    assert shown.cards[2].value == "72.5\u202f%"
+    assert [title for title, _ in shown.tables] == ["Recognising", "Turning away", "Placing what is new"]
+    assert "AUROC, new kinds" not in [row.title for row in shown.further]
+    assert [title for title, _ in sections(report, RunContext()).tables] == ["Recognising", "Turning away"]
+
+
+def test_uncertain_images_are_neither_noticed_nor_answered(report_with, report):
+    metrics = {**report.metrics, "unknown_accepted": 0.1, "uncertain_other": 0.3, "uncertain_known": 0.25}
+    cards = sections(report_with(metrics=metrics), RunContext()).cards
+    assert cards[1].value == "60.0\u202f%"
+    assert cards[3].remark.endswith("; 25.0\u202f% are left uncertain")
+
+
+def test_gates_and_drift_are_drawn(report, report_with):
+    shown = sections(report, RunContext())
+    assert [row.node for row in shown.gates] == list(report.taxonomy.internal_nodes)
+    assert (shown.newcomers, shown.more_gates) == (True, 0)
+    assert shown.drifted is False
+    assert "Nothing shows that these known images (1200) look different" in shown.drift_sentence
+    assert len(shown.drift.lines) == 2
+    bare = sections(report_with(gates=(), drift=None, curves={}), RunContext())
+    assert (bare.gates, bare.drift, bare.drifted, bare.newcomers) == ((), None, None, False)
+
+
+@pytest.mark.parametrize("promise", ["per_class", "cross", "none"])
+def test_no_threshold_is_drawn_where_none_decides(report_with, promise):
+    gate = sections(report_with(promise=promise), RunContext()).gate
+    assert gate.threshold is None
+    assert gate.reading.startswith("No single threshold is drawn: ")
+    assert gate.reading.endswith("4.4\u202f% of the known images were turned away.")
+
+
+def test_what_was_called_new_is_told_as_such(report_with, report):
+    novel = replace(report.mistakes[0], status="novel_child", decided="top")
+    shown = sections(report_with(mistakes=(novel, report.mistakes[0])), RunContext()).pictures
+    assert [(picture.answer, picture.status) for picture in shown] == [
+        ("new under top", "called novel"),
+        ("t-shirt", "known"),
+    ]
