@@ -14,10 +14,10 @@ import numpy as np
 
 from hierclf.evaluation.terms import Terms
 from hierclf.metrics import Ancestry, Outcome, auroc
-from hierclf.metrics.ancestry import Bools, Floats
+from hierclf.metrics.ancestry import Bools, Floats, Ints
 from hierclf.taxonomy import Taxonomy
 
-# B images, N nodes, G gates
+# B images, K known ones, V unknown ones, A ancestors, P pairs of a node and an image, N nodes, G gates
 
 NAN = float("nan")
 
@@ -78,12 +78,16 @@ def gate_reports(
     if surprise_BG.shape[1] != len(terms.gated):
         return ()
     expected = {one.node: one for one in terms.detections}
+    known_K, novel_V = np.flatnonzero(outcome.known_B), np.flatnonzero(~outcome.known_B)
+    above_KA = ancestry.ancestor_NK[outcome.truth_B[known_K]]
+    held_KA = above_KA >= 0
+    known_below = _Places(above_KA[held_KA], np.broadcast_to(known_K[:, None], above_KA.shape)[held_KA])
+    novel_below = _Places(np.maximum(outcome.truth_B[novel_V], 0), novel_V)
+    here_B, accepted_B = outcome.rejected_B, outcome.accepted_B
     reports = []
     for name, surprise_B in zip(terms.gated, surprise_BG.T, strict=True):
         node = taxonomy.index(name)
-        known_B = outcome.known_B & (ancestry.ancestor_NK[np.maximum(outcome.truth_B, 0)] == node).any(axis=1)
-        novel_B = outcome.other_B if node == 0 else outcome.new_B & (outcome.truth_B == node)
-        here_B = outcome.rejected_B & (outcome.decided_B == node)
+        known, novel = known_below.at(node), novel_below.at(node)
         detection = expected.get(name)
         reports.append(
             GateReport(
@@ -93,17 +97,35 @@ def gate_reports(
                 expected=detection.auroc if detection is not None else NAN,
                 expected_error=detection.standard_error if detection is not None else NAN,
                 forgotten=detection.children if detection is not None else 0,
-                known=int(known_B.sum()),
-                known_here=_share(here_B[known_B]),
-                novel=int(novel_B.sum()),
-                novel_here=_share(here_B[novel_B]),
-                novel_accepted=_share(outcome.accepted_B[novel_B]),
-                auroc=auroc(surprise_B[known_B], surprise_B[novel_B]),
-                known_surprise=surprise_B[known_B],
-                novel_surprise=surprise_B[novel_B],
+                known=len(known),
+                known_here=_share(here_B[known] & (outcome.decided_B[known] == node)),
+                novel=len(novel),
+                novel_here=_share(here_B[novel] & (outcome.decided_B[novel] == node)),
+                novel_accepted=_share(accepted_B[novel]),
+                auroc=auroc(surprise_B[known], surprise_B[novel]),
+                known_surprise=surprise_B[known],
+                novel_surprise=surprise_B[novel],
             )
         )
     return tuple(reports)
+
+
+class _Places:
+    """Places of images by node, sorted once, so that a taxonomy may have thousands of gates.
+
+    Args:
+        node_P: a node for each pair of a node and an image, int64, shape ``(P,)``.
+        place_P: the image's place, ascending for each node, int64, shape ``(P,)``.
+    """
+
+    def __init__(self, node_P: Ints, place_P: Ints) -> None:
+        order_P = np.argsort(node_P, kind="stable")
+        self._node_P, self._place_P = node_P[order_P], place_P[order_P]
+
+    def at(self, node: int) -> Ints:
+        """Places of the images of one node, ascending."""
+        start, stop = np.searchsorted(self._node_P, [node, node + 1])
+        return self._place_P[start:stop]
 
 
 def _share(verdict_B: Bools) -> float:
