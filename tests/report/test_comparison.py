@@ -85,3 +85,7 @@ def test_what_is_refused():
 def test_a_column_from_the_glossary():
     column = Column.of("unknown_accepted")
     assert (column.better, column.unit) == ("lower", "share")
+
+
+def test_a_verdict_is_compared_as_a_share():
+    assert Column.of("drifted").unit == "share"

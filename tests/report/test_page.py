@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -187,3 +188,27 @@ def test_equal_input_gives_equal_bytes(tmp_path, report, context, picture):
     for name in ("one.html", "two.html"):
         write_report(report, tmp_path / name, title="Clothes", images=picture, context=context)
     assert (tmp_path / "one.html").read_bytes() == (tmp_path / "two.html").read_bytes()
+
+
+def test_the_promise_is_told_once_before_it_can_be_tested(tmp_path, report_with):
+    page = write(tmp_path, report_with(promises=()))
+    assert page.text.count("At most 5 % of known images are turned away on the whole way.") == 1
+    assert "are to be turned away" not in page.text
+    assert "Whether that is kept shows on images that are new to the gate" in page.text
+
+
+def test_gates_drift_and_new_kinds_are_on_the_page(tmp_path, report, report_with):
+    page = write(tmp_path, report)
+    for words in (
+        "Gates at the nodes",
+        "0.930 ± 0.012",
+        "✓ no drift seen",
+        "images of new kinds (80)",
+        "as calibrated",
+    ):
+        assert words in page.text, words
+    moved = replace(report.drift, p_value=1e-4)
+    assert "✗ drifted" in write(tmp_path, report_with(drift=moved)).text
+    assert "was not tested" in write(tmp_path, report_with(drift=None)).text
+    alone = tuple(replace(gate, novel=0) for gate in report.gates)
+    assert "--novel NODE=DIR" in write(tmp_path, report_with(gates=alone)).text
