@@ -169,13 +169,13 @@ MEASURES: dict[str, Measure] = {
     "unknown_accepted_at_95_known": Measure(
         "Other accepted at 95 % known",
         "share",
-        "the same with the threshold at which 95 % of these known pass",
+        "images of other that would pass with the threshold at which 95 % of these known pass",
         "lower",
     ),
     "known_rejected_at_95_unknown": Measure(
         "Known turned away at 95 % other",
         "share",
-        "with the threshold at which 95 % of the other are turned away",
+        "known images turned away with the threshold at which 95 % of these other are",
         "lower",
     ),
     "auroc_other": Measure(
