@@ -203,6 +203,116 @@ def test_too_strict_a_promise_turns_nobody_away_and_says_so():
     assert any("too few to promise 99.9 % correct answers" in note for note in model.notes_)
 
 
+PROMISES = ("average", "confident", "per_class", "cross", "two_sided", "none")
+GROUPS = Taxonomy.from_edges(
+    {"digit": ["0", "1", "2", "3"], "letter": ["a", "b", "c"], "mark": ["!", "?"]}, root="sign"
+)
+
+
+@pytest.mark.parametrize("promise", PROMISES)
+def test_each_promise_recognises_the_known_and_notices_the_strange(promise):
+    values, labels = clouds(list(GROUPS.leaves), 40, spread=0.6)
+    other = clouds("uvwxyz", 20)[0] if promise == "two_sided" else None
+    model = HierarchicalClassifier(GROUPS, promise=promise, keep=0.9).fit(values, labels, other=other)
+    test, truth = clouds(list(GROUPS.leaves), 20, spread=0.6, seed=5)
+    known, strange = model.predict(test), model.predict(clouds("uvwxyz", 20, seed=5)[0])
+    assert (known.leaf == truth).mean() > 0.95
+    assert np.isin(known.status, ["other", "novel_child"]).mean() < 0.2
+    assert np.isin(strange.status, ["other", "novel_child"]).mean() > 0.9
+    assert model.model_.gate.promise.holds
+    assert model.model_.gate.promise.sentence
+    again = model.refit_gate(promise="average")
+    assert again.model_.gate.guarantee.name == "average"
+    assert (
+        again.predict(test).node.tolist()
+        == HierarchicalClassifier(GROUPS, keep=0.9).fit(values, labels, other=other).predict(test).node.tolist()
+    )
+
+
+def test_a_new_child_is_told_from_what_is_none_of_ours():
+    values, labels = clouds(list(GROUPS.leaves), 40, spread=0.6)
+    new = values[labels == "c"]
+    model = HierarchicalClassifier(GROUPS, promise="none").fit(values[labels != "c"], labels[labels != "c"])
+    decisions = model.predict(new)
+    assert np.isin(decisions.status, ["other", "novel_child"]).mean() > 0.9
+    below = set(decisions.node[decisions.status == "novel_child"])
+    assert below <= {"digit", "letter", "mark"}
+    assert set(decisions.node[decisions.status == "other"]) <= {"sign"}
+
+
+def test_among_the_turned_away_at_most_a_share_is_known():
+    shares = []
+    for seed in range(10):
+        values, labels = clouds("aebc", 80, spread=1.0, seed=seed)
+        model = HierarchicalClassifier(LETTERS, head="flat", gate="mahalanobis", leave_one_out=False, seed=seed)
+        model.fit(values[:240], labels[:240])
+        batch = np.concatenate([values[240:], clouds("xyz", 20, seed=seed)[0]])
+        away = np.isin(model.predict(batch, false_discovery=0.2).status, ["other", "novel_child"])
+        shares.append(away[:80].sum() / max(away.sum(), 1))
+        assert away[80:].mean() > 0.8
+    assert np.mean(shares) <= 0.2 + 2 * np.std(shares, ddof=1) / len(shares) ** 0.5
+    with pytest.raises(ConfigError, match="false_discovery needs a gate with a promise about known images"):
+        HierarchicalClassifier(LETTERS, gate="none").fit(values, labels).predict(batch, false_discovery=0.2)
+    with pytest.raises(ConfigError, match="false_discovery needs a gate with a promise about known images"):
+        HierarchicalClassifier(LETTERS, promise="none").fit(values, labels).predict(batch, false_discovery=0.2)
+
+
+PLAIN = Taxonomy(root="any", edges=(("any", "a"), ("any", "b"), ("any", "c")))
+LITTLE = {
+    "groups": (GROUPS, {}),
+    "side by side": (PLAIN, {}),
+    "chain": (CHAIN, {}),
+    "two classes": (Taxonomy(root="any", edges=(("any", "a"), ("any", "b"))), {}),
+    "one class": (ONE_LEAF, {}),
+    "dag": (DEEP_DAG, {}),
+    "one image each": (GROUPS, {"count": 1}),
+    "two images each": (GROUPS, {"count": 2}),
+    "three images each": (GROUPS, {"count": 3}),
+    "classes without images": (GROUPS, {"without": "0ab"}),
+    "a branch without images": (GROUPS, {"without": "0abc"}),
+    "labels at internal nodes": (GROUPS, {"inner": True}),
+    "labels at internal nodes of a dag": (DEEP_DAG, {"inner": True}),
+    "constant columns": (LETTERS, {"more": 3}),
+    "minute numbers": (GROUPS, {"factor": 1e-12}),
+    "huge numbers": (GROUPS, {"factor": 1e12}),
+}
+
+
+@pytest.mark.parametrize(
+    "promise", ["average", *(pytest.param(promise, marks=pytest.mark.slow) for promise in PROMISES[1:])]
+)
+@pytest.mark.parametrize("name", LITTLE)
+def test_little_or_odd_data_leaves_no_hole(name, promise):
+    taxonomy, odd = LITTLE[name]
+    leaves = [leaf for leaf in taxonomy.leaves if leaf not in odd.get("without", "")]
+    values, labels = clouds(leaves, odd.get("count", 10), spread=0.8)
+    labels = labels.astype(object)
+    if odd.get("inner"):
+        for place, node in enumerate(node for node in taxonomy.nodes[1:] if node not in taxonomy.leaves):
+            labels[place::17] = node
+    strange = clouds("uvw", 8)[0]
+    values, strange = (
+        odd.get("factor", 1.0) * np.pad(table, ((0, 0), (0, odd.get("more", 0))), constant_values=1.0)
+        for table in (values, strange)
+    )
+    head = {"confident": "flat", "per_class": "per_node", "two_sided": "per_node"}.get(promise, "shared")
+    model = HierarchicalClassifier(taxonomy, head=head, promise=promise, keep=0.9)
+    model.fit(values, labels.astype(str), other=strange if promise == "two_sided" else None)
+    asked = np.concatenate([values, strange, np.zeros((1, values.shape[1])), np.full((1, values.shape[1]), 1e6)])
+    reading = model.read(asked)
+    assert reading.unknown_score_B.isfinite().all()
+    assert reading.surprise_BG.shape == (len(asked), len(model.model_.gated_nodes))
+    assert reading.surprise_BG.isfinite().all()
+    assert ((reading.p_value_B > 0) & (reading.p_value_B <= 1)).all()
+    assert (reading.stop_log_probs_BN <= 1e-9).all()
+    torch.testing.assert_close(reading.stop_log_probs_BN.exp().sum(1), torch.ones(len(asked)).double())
+    assert set(model.predict(asked).status) <= {"known", "ambiguous", "novel_child", "other", "uncertain"}
+    gate = model.model_.gate
+    if not gate.promise.holds and promise != "two_sided":
+        assert not np.isin(model.predict(asked).status, ["novel_child", "other"]).any()
+        assert gate.promise.sentence in model.notes_
+
+
 def test_the_taxonomys_own_share_counts_unless_another_is_set():
     taxonomy = Taxonomy(root="letter", edges=LETTERS.edges, keep=0.8)
     assert HierarchicalClassifier(taxonomy).fit(*clouds()).model_.alpha == pytest.approx(0.2)

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from hierclf import HierarchicalClassifier
+from hierclf.dag import stop_log_probs
 from hierclf.data import load_images
 from hierclf.errors import ConfigError, DataError, UnknownName
 from hierclf.gates import Evidence, p_values
@@ -33,6 +34,8 @@ def columns(reading):
         "unknown_score": reading.unknown_score_B,
         "p_value": reading.p_value_B,
         "baseline": reading.baseline_log_probs_BL,
+        "stops": reading.stop_log_probs_BN,
+        "surprise": reading.surprise_BG,
         **reading.components,
     }
 
@@ -86,6 +89,37 @@ def test_a_reading_is_the_head_and_the_gate(on_embeddings):
     assert set(reading.components) == {part.name for part in gate.parts}
 
 
+@pytest.mark.parametrize("head", ["shared", "flat", "per_node"])
+@pytest.mark.parametrize("taxonomy", [LETTERS, DEEP_DAG], ids=lambda taxonomy: taxonomy.root)
+def test_stops_are_one_distribution_of_classes_and_of_what_is_new_below_each_gate(taxonomy, head):
+    leaves = list(taxonomy.leaves)
+    model = HierarchicalClassifier(taxonomy, head=head).fit(*clouds(leaves, 30)).model_
+    reading = model.read(torch.from_numpy(clouds([*leaves, "?"], 5, seed=3, spread=2.0)[0]))
+    stops_BN = reading.stop_log_probs_BN.exp()
+    torch.testing.assert_close(stops_BN.sum(1), torch.ones(len(reading)).double())
+    gated = [taxonomy.index(node) for node in model.gated_nodes]
+    assert gated[0] == 0
+    surprise_BN = torch.zeros_like(stops_BN)
+    surprise_BN[:, gated] = reading.surprise_BG
+    novel_BN = model.gate.novel(surprise_BN)
+    torch.testing.assert_close(
+        reading.stop_log_probs_BN, stop_log_probs(reading.node_log_probs_BN, novel_BN, model.plan)
+    )
+    torch.testing.assert_close(stops_BN[:, 0], novel_BN[:, 0].exp())
+    ungated = [place for place in range(len(taxonomy)) if place not in gated and taxonomy.nodes[place] not in leaves]
+    assert (stops_BN[:, ungated] == 0).all()
+
+
+def test_a_gate_holds_an_image_against_the_leaf_that_it_is_taken_for():
+    """Also where a head's scores of leaves are built from other numbers, as on edges of a DAG."""
+    leaves = list(DEEP_DAG.leaves)
+    values = torch.from_numpy(clouds(leaves, 20, seed=4, spread=3.0)[0])
+    for head in ("shared", "flat", "per_node"):
+        model = HierarchicalClassifier(DEEP_DAG, head=head).fit(*clouds(leaves, 30)).model_
+        taken_for = model.gate.read(Evidence(values, model.head.leaf_scores(model.logits(values)))).statistic.node_B
+        assert [model.plan.nodes[node] for node in taken_for] == model.decide(model.read(values)).leaf.tolist()
+
+
 def test_memberships_on_a_dag_are_sums_over_distinct_leaves():
     leaves = list(DEEP_DAG.leaves)
     values, labels = clouds(leaves, 30)
@@ -104,7 +138,10 @@ def test_without_a_gate_everyone_is_let_in(on_embeddings):
     assert reading.unknown_score_B.tolist() == [0.0, 0.0, 0.0]
     assert reading.components == {}
     assert (model.alpha, model.threshold, model.baseline_threshold) == (0.0, float("inf"), float("inf"))
-    assert "other" not in model.decide(reading).status
+    assert set(model.decide(reading).status) <= {"known", "ambiguous"}
+    assert (model.gated_nodes, model.knows_novelty, model.level) == ((), False, 0.0)
+    assert reading.surprise_BG.shape == (3, 0)
+    torch.testing.assert_close(reading.stop_log_probs_BN.exp().sum(1), torch.ones(3).double())
     assert on_embeddings.threshold < float("inf")
 
 
