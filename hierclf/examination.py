@@ -156,7 +156,7 @@ def _copies(known: Sequence[str | bytes], unknown: Sequence[str | bytes]) -> tup
     count = sum(map(set(known).__contains__, unknown))
     if not count:
         return ()
-    told = "1 image of other is a copy" if count == 1 else f"{count} images of other are copies"
+    told = "1 unknown image is a copy" if count == 1 else f"{count} unknown images are copies"
     return (f"{told} of known ones; whatever is decided about such an image, it counts as wrong once.",)
 
 

@@ -85,10 +85,10 @@ def test_images_that_are_known_and_other_at_once_are_noted(model, on_images, tmp
     values, labels = clouds(seed=1)
     again = np.concatenate([values[:3], clouds("xyz", 2, seed=2)[0]])
     told = evaluate(model, values, labels, other=again).notes
-    assert any(note.startswith("3 images of other are copies of known ones;") for note in told)
+    assert any(note.startswith("3 unknown images are copies of known ones;") for note in told)
     known = write_folder(tmp_path / "known", count=2, seed=3)
     assert any(
-        note.startswith("8 images of other are copies") for note in evaluate(on_images, known, other=known).notes
+        note.startswith("8 unknown images are copies") for note in evaluate(on_images, known, other=known).notes
     )
     for other in (clouds("xyz", 2, seed=2)[0], None):
         assert not any("cop" in note for note in evaluate(model, values, labels, other=other).notes)
@@ -218,7 +218,7 @@ def test_images_without_labels_are_told_nothing_about_new_kinds(gated):
 def test_copies_among_new_kinds_are_noted(gated):
     values, labels = family(GROUPS, 4, seed=1)
     notes = evaluate(gated, values, labels, novel={"vowel": values[:2]}).notes
-    assert any(note.startswith("2 images of other are copies of known ones") for note in notes)
+    assert any(note.startswith("2 unknown images are copies of known ones") for note in notes)
 
 
 def test_drift_of_embeddings_is_noticed_and_none_is_not(gated):
