@@ -97,7 +97,7 @@ def node_episodes(
         statistics = ClassStatistics.fit(_evidence(images, turn.learn, plan, logits), generator)
         gaussians = NodeGaussians.of(statistics, plan)
         nodes = torch.tensor([node for node, *_ in turn.asked])
-        asked = torch.unique(torch.cat([torch.cat(rows) for _, _, *rows in turn.asked]))
+        asked = turn.rows
         raw_SBG = raw_scores(_evidence(images, asked, plan, logits), names, statistics, gaussians, plan, nodes)
         for place, (node, child, known, novel) in enumerate(turn.asked):
             found = [raw_SBG[:, torch.searchsorted(asked, rows), place] for rows in (known, novel)]
@@ -136,11 +136,11 @@ def root_episodes(
         if other is not None:
             strange = Evidence(other.embedding_BD, logits(other.embedding_BD)[:, present], other.label_B)
         fitted = [build_score(name, **options).fit(fit, generator, strange) for name, options in choices]
-        for node, child, *asked in turn.asked:
-            found = []
-            for rows in asked:
-                evidence = Evidence(images.embedding_nD[rows], logits(images.embedding_nD[rows])[:, present])
-                found.append(torch.stack([score(evidence) for score in fitted]))
+        asked = turn.rows
+        evidence = Evidence(images.embedding_nD[asked], logits(images.embedding_nD[asked])[:, present])
+        scores_SB = torch.stack([score(evidence) for score in fitted])
+        for node, child, known, novel in turn.asked:
+            found = [scores_SB[:, torch.searchsorted(asked, rows)] for rows in (known, novel)]
             episodes.append(Episode(node=node, child=child, known=found[0], novel=found[1]))
     return episodes
 
@@ -151,6 +151,12 @@ class _Turn:
 
     learn: Tensor
     asked: list[tuple[int, int, Tensor, Tensor]]
+
+    @property
+    def rows(self) -> Tensor:
+        """Every row that is asked about, once, ascending."""
+        rows_X: Tensor = torch.unique(torch.cat([torch.cat(rows) for _, _, *rows in self.asked]))
+        return rows_X
 
 
 def _turns(images: KnownImages, plan: DagPlan, generator: Generator, *, levels: range) -> Iterator[_Turn]:
