@@ -80,7 +80,7 @@ def _softmax_regression(values_BR: Tensor, slot_B: Tensor, classes: int) -> tupl
         return float(loss), torch.cat([slope_LR, slope_L[:, None]], dim=1).flatten().numpy()
 
     start = np.zeros(classes * (values_BR.shape[1] + 1))
-    found = minimize(objective, start, jac=True, method="L-BFGS-B", options={"maxiter": STEPS, "maxcor": STEPS})
+    found = minimize(objective, start, jac=True, method="L-BFGS-B", options={"maxiter": STEPS})
     return _unpacked(found.x, classes)
 
 
