@@ -31,8 +31,8 @@ class Detection:
         """The estimate in words.
 
         >>> Detection(node="letter", scores=("knn", "gen"), auroc=0.912, standard_error=0.013, children=26).sentence
-        "letter: a new child is told from the known ones with AUROC 0.91 ± 0.01 (26 children forgotten in turn, by
-        knn + gen)"
+        'letter: a new child is told from the known ones with AUROC 0.91 ± 0.01 (26 children forgotten in turn, by
+        knn + gen)'
         """
         told = "1 child forgotten" if self.children == 1 else f"{self.children} children forgotten in turn"
         return (
