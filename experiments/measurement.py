@@ -20,8 +20,8 @@ from hierclf.classifier import HierarchicalClassifier
 from hierclf.data import ImageSet, join_sets, label_nodes
 from hierclf.embedding import Embedded
 from hierclf.examination import Examination, judge
-from hierclf.model import Reading
 from hierclf.progress import bars
+from hierclf.reading import Reading
 from hierclf.strategies import Strategy
 from hierclf.taxonomy import Taxonomy
 

@@ -28,7 +28,7 @@ _HOME = {
     "ImageError": "hierclf.errors",
     "ImageSet": "hierclf.data",
     "Preprocessing": "hierclf.backbones",
-    "Reading": "hierclf.model",
+    "Reading": "hierclf.reading",
     "Report": "hierclf.evaluation",
     "STATUSES": "hierclf.decisions",
     "Settings": "hierclf.settings",
@@ -89,8 +89,8 @@ if TYPE_CHECKING:
     )
     from hierclf.evaluation import Report
     from hierclf.examination import evaluate
-    from hierclf.model import Reading
     from hierclf.promises import score_drift
+    from hierclf.reading import Reading
     from hierclf.report import write_report
     from hierclf.settings import Settings
     from hierclf.taxonomy import Taxonomy

@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import NotFittedError
 from torch import nn
@@ -30,9 +29,9 @@ from hierclf.class_values import class_array, class_values
 from hierclf.data import ImageSet, load_images
 from hierclf.decisions import Decision, Decisions, rules
 from hierclf.errors import BundleError, ConfigError, DataError, HierclfError
-from hierclf.model import Model, Operation, Reading
+from hierclf.model import Model, Operation
 from hierclf.progress import Progress, bars, silent
-from hierclf.promises import discoveries
+from hierclf.reading import Reading
 from hierclf.registry import did_you_mean
 from hierclf.settings import Settings
 from hierclf.taxonomy import Taxonomy
@@ -341,12 +340,15 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
             ``uncertain`` (see `hierclf.decisions`). As an array it is the likeliest class of each.
 
         Raises:
-            ConfigError: a share out of range, or nothing to hold it against (no gate, or no promise).
+            CalibrationError: a share out of range.
+            ConfigError: p-values that do not come from one set of calibration images (no gate, or another promise).
         """
         model = self._fitted_model()
         operation = model.operation if rule in (None, model.operation.rule) else _without_promise(str(rule))
         if false_discovery is not None:
-            return Decisions(self._discovered(self.read(images), operation, false_discovery), classes=self._values)
+            together = self.read(images)
+            away_B = model.discovered(together, false_discovery)
+            return Decisions(model.decide(together, operation=operation, away_B=away_B), classes=self._values)
         rows: list[Decision] = []
         for reading in self._readings(images):
             rows.extend(model.decide(reading, operation=operation))
@@ -393,7 +395,7 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         return rows_nD
 
     def read(self, images: Any) -> Reading:
-        """Everything that the model sees in the images at once, see `hierclf.model.Reading`."""
+        """Everything that the model sees in the images at once, see `hierclf.reading.Reading`."""
         return Reading.joined(list(self._readings(images)))
 
     # ------------------------------------------------------------------------------------------------- saving, loading
@@ -514,16 +516,6 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         settings = self._settings(self.taxonomy_)
         device = choose_device(settings.device)
         return model.readings(image_set, device=device, workers=settings.workers, progress=_bar(image_set))
-
-    def _discovered(self, reading: Reading, operation: Operation, rate: float) -> Decisions:
-        """Decisions about a whole batch, with a promise about those that are turned away."""
-        model = self._fitted_model()
-        if model.gate is None or model.level == 0:
-            raise ConfigError("false_discovery needs a gate with a promise about known images (promise='average')")
-        readable_B = ~reading.p_value_B.isnan()
-        away_B = torch.zeros_like(readable_B)
-        away_B[readable_B] = discoveries(reading.p_value_B[readable_B], rate)
-        return model.decide(reading, operation=operation, away_B=away_B)
 
     def _collected(self, images: Any, column: Callable[[Reading], npt.NDArray[np.float64]]) -> npt.NDArray[np.float64]:
         """One array out of all readings.

@@ -15,7 +15,8 @@ from hierclf.data import ImageSet, content_hash, join_sets, label_nodes, label_t
 from hierclf.decisions import Decisions
 from hierclf.errors import DataError, ImageError
 from hierclf.evaluation import Report, Terms, evaluate_reading, flat_baseline
-from hierclf.model import Model, Reading
+from hierclf.model import Model
+from hierclf.reading import Reading
 from hierclf.taxonomy import Taxonomy
 from hierclf.training import embedding_matrix, target_column, target_texts
 

@@ -251,10 +251,22 @@ def test_among_the_turned_away_at_most_a_share_is_known():
         shares.append(away[:80].sum() / max(away.sum(), 1))
         assert away[80:].mean() > 0.8
     assert np.mean(shares) <= 0.2 + 2 * np.std(shares, ddof=1) / len(shares) ** 0.5
-    with pytest.raises(ConfigError, match="false_discovery needs a gate with a promise about known images"):
+    with pytest.raises(ConfigError, match="it takes a gate with promise="):
         HierarchicalClassifier(LETTERS, gate="none").fit(values, labels).predict(batch, false_discovery=0.2)
-    with pytest.raises(ConfigError, match="false_discovery needs a gate with a promise about known images"):
+    with pytest.raises(ConfigError, match="it takes a gate with promise="):
         HierarchicalClassifier(LETTERS, promise="none").fit(values, labels).predict(batch, false_discovery=0.2)
+    with pytest.raises(ConfigError, match="one set of calibration images"):
+        HierarchicalClassifier(LETTERS, promise="cross").fit(values, labels).predict(batch, false_discovery=0.2)
+
+
+def test_the_reason_of_a_discovery_is_true():
+    values, labels = clouds("aebc", 80, spread=1.0)
+    model = HierarchicalClassifier(LETTERS, leave_one_out=False).fit(values[:240], labels[:240])
+    decisions = model.predict(np.concatenate([values[240:], clouds("xyz", 20)[0]]), false_discovery=0.3)
+    for decision in decisions:
+        if decision.status in ("other", "novel_child"):
+            p_value, level = decision.reason.rpartition("p = ")[2].split(" ≤ ")
+            assert float(p_value) <= float(level)
 
 
 PLAIN = Taxonomy(root="any", edges=(("any", "a"), ("any", "b"), ("any", "c")))

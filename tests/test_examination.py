@@ -87,9 +87,7 @@ def test_images_that_are_known_and_other_at_once_are_noted(model, on_images, tmp
     told = evaluate(model, values, labels, other=again).notes
     assert any(note.startswith("3 unknown images are copies of known ones;") for note in told)
     known = write_folder(tmp_path / "known", count=2, seed=3)
-    assert any(
-        note.startswith("8 unknown images are copies") for note in evaluate(on_images, known, other=known).notes
-    )
+    assert any(note.startswith("8 unknown images are copies") for note in evaluate(on_images, known, other=known).notes)
     for other in (clouds("xyz", 2, seed=2)[0], None):
         assert not any("cop" in note for note in evaluate(model, values, labels, other=other).notes)
 

@@ -22,6 +22,7 @@ LAYERS = (
     "promises",
     "data backbones negatives heads gates losses metrics decisions settings",
     "embedding",
+    "reading",
     "model",
     "model_card",
     "training bundle evaluation discovery",

@@ -11,7 +11,8 @@ from hierclf.dag import stop_log_probs
 from hierclf.data import load_images
 from hierclf.errors import ConfigError, DataError, UnknownName
 from hierclf.gates import Evidence, p_values
-from hierclf.model import Operation, Reading
+from hierclf.model import Operation
+from hierclf.reading import Reading
 from tests.conftest import DEEP_DAG
 from tests.reference import sum_of_leaves
 from tests.synthetic import LETTERS, SHAPES, clouds, glyph, glyphs, write_folder

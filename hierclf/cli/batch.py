@@ -10,36 +10,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from hierclf.errors import ConfigError
-from hierclf.model import Model, Reading
-from hierclf.promises import DiscoveryPromise, discoveries, score_drift
+from hierclf.model import Model
+from hierclf.promises import DiscoveryPromise, score_drift
 
 FEWEST_FOR_DRIFT = 30
 
 FALSE_ALARMS = 0.01
 """Share of calls, with nothing but known images like those of the calibration, that may speak of drift all the same."""
-
-
-def discovered(model: Model, reading: Reading, rate: float) -> Tensor:
-    """Who is turned away so that at most a share of them is known, on average over batches.
-
-    Args:
-        model: that read the images.
-        reading: of all images.
-        rate: the share; see `hierclf.promises.discoveries`.
-
-    Returns:
-        bool, shape ``(B,)``; unreadable images stay.
-
-    Raises:
-        ConfigError: there are no p-values to go by.
-    """
-    if model.gate is None or model.level == 0:
-        raise ConfigError("--false-discovery needs a gate with a promise about known images (promise average, say)")
-    readable_B = ~reading.p_value_B.isnan()
-    away_B = torch.zeros_like(readable_B)
-    away_B[readable_B] = discoveries(reading.p_value_B[readable_B], rate)
-    return away_B
 
 
 def remarks(model: Model, scores: Sequence[Tensor], false_discovery: float | None) -> list[str]:
@@ -48,7 +25,7 @@ def remarks(model: Model, scores: Sequence[Tensor], false_discovery: float | Non
     Args:
         model: that read the images.
         scores: unknown scores of the images, in pieces; NaN where one could not be read.
-        false_discovery: the share of `discovered`, or None where each image was decided on its own.
+        false_discovery: the share of `Model.discovered`, or None where each image was decided on its own.
 
     Returns:
         The promise about those that were turned away, if they were chosen together; and drift, where there is any, for

@@ -80,8 +80,8 @@ def _records(
     model: Any, names: list[str], rule: str | None, false_discovery: float | None, seen: list[Any]
 ) -> Iterator[dict[str, Any]]:
     """The rows, in order; what the gates think of each image is noted in ``seen`` on the way."""
-    from hierclf.cli.batch import discovered
-    from hierclf.model import Operation, Reading
+    from hierclf.model import Operation
+    from hierclf.reading import Reading
 
     inner = model.model_
     operation = inner.operation if rule in (None, inner.operation.rule) else Operation(rule=rule)
@@ -90,7 +90,7 @@ def _records(
         readings = iter([Reading.joined(list(readings))])
     for reading in readings:
         seen.append(reading.unknown_score_B)
-        away_B = None if false_discovery is None else discovered(inner, reading, false_discovery)
+        away_B = None if false_discovery is None else inner.discovered(reading, false_discovery)
         yield from inner.decide(reading, operation=operation, away_B=away_B).to_records()
 
 

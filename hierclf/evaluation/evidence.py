@@ -14,7 +14,7 @@ from hierclf.metrics.ancestry import Bools, Ints
 
 
 class Reading(Protocol):
-    """What the model saw; see `hierclf.model.Reading`."""
+    """What the model saw; see `hierclf.reading.Reading`."""
 
     @property
     def names(self) -> Sequence[str]:

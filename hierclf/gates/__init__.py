@@ -5,7 +5,8 @@ from hierclf.gates.detection import Detection
 from hierclf.gates.energy import energy_score
 from hierclf.gates.evidence import Evidence
 from hierclf.gates.fdbd import BoundaryDistance
-from hierclf.gates.gate import Fold, Gate, GatePart, GateReading, default_scores, fit_gate, unique_names
+from hierclf.gates.fitting import default_scores, fit_gate
+from hierclf.gates.gate import Fold, Gate, GatePart, GateReading, unique_names
 from hierclf.gates.gen import gen_score
 from hierclf.gates.guarantee import (
     Average,

@@ -9,22 +9,24 @@ put together from four sets of images that share none:
 * **calibration** (split B): known images that nothing else has seen; they alone set the threshold;
 * whatever comes later, for which the promise is made.
 
-The whole route is summed up in one number, the *statistic*: the surprise ``-log p`` of its strangest step (with a gate
-at the root alone, the root's combined score). It is calibrated once, end to end; `hierclf.gates.guarantee` lists what
-can be promised with it. The promise is about known images: at most a share α of them is turned away, for any scores.
-How many unknown images are noticed cannot be promised by anybody, since nobody knows what they will look like.
+The whole route is summed up in one number, the *statistic*: the surprise ``-log p`` of its strangest step, that of an
+inner gate with p doubled (with a gate at the root alone, the root's combined score). It is calibrated once, end to end;
+`hierclf.gates.guarantee` lists what can be promised with it. The promise is about known images: at most a share α of
+them is turned away, for any scores. How many unknown images are noticed cannot be promised by anybody, since nobody
+knows what they will look like.
 
 B images, G scores, N nodes, n calibration images, K folds
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from hierclf.dag import DagPlan
 from hierclf.errors import BundleError, ConfigError, DataError, HierclfError
@@ -42,11 +44,15 @@ from hierclf.gates.guarantee import (
     stored_guarantee,
 )
 from hierclf.gates.node_gates import NodeGates, NovelMap
-from hierclf.gates.score import FittedScore, build_score, load_score
+from hierclf.gates.score import FittedScore, load_score
 from hierclf.promises import Promise, route_surprise, surprise_at
 from hierclf.promises.conformal import sorted_scores
 
 LARGEST = 1_000_000  # size of an embedding or of the logits that a stored gate is believed to read
+
+INNER_SHARE = 0.5
+"""What the p-value of an inner gate is divided by before it is held against the root's: all gates of a route share α,
+and the root's, which every image of other must be stopped at, gets the larger part."""
 
 ScoreChoice = str | tuple[str, Mapping[str, Any]]
 
@@ -233,7 +239,8 @@ class Gate:
             if self.rarity is not None:
                 surprise_BN[:, 0] = self.rarity(root_B)
             if self.nodes is not None:
-                score_B = surprise_at(route_surprise(surprise_BN, self.plan), node_B)
+                counted_BN = torch.cat([surprise_BN[:, :1], surprise_BN[:, 1:] + math.log(INNER_SHARE)], dim=1)
+                score_B = surprise_at(route_surprise(counted_BN, self.plan), node_B)
         fold_BK = root_B.new_zeros(len(evidence), 0)
         if self.folds:
             fold_BK = torch.stack([fold.statistic(evidence.embedding_BD) for fold in self.folds], dim=1)
@@ -361,79 +368,6 @@ class Gate:
             detections=tuple(Detection(**one | {"scores": tuple(one["scores"])}) for one in settings["detections"]),
             folds=tuple(folds),
         )
-
-
-def fit_gate(
-    fit: Evidence,
-    tune: Evidence,
-    calibration: Evidence,
-    *,
-    scores: Sequence[ScoreChoice],
-    generator: Generator,
-    other: Evidence | None = None,
-    made: Evidence | None = None,
-    combine: str = "fisher",
-    keep: float = 0.95,
-) -> Gate:
-    """A calibrated gate at the root.
-
-    Args:
-        fit: known images that the scores learn from, with labels.
-        tune: other known images, at least one, that the p-value maps are fitted on (split A).
-        calibration: further known images, used for the threshold alone (split B). Below
-            `minimum_calibration_size` of them nobody is ever turned away, and the gate's `promise` says so.
-        scores: names, or pairs of a name and its options.
-        generator: the source of randomness.
-        other: images of other to learn from, for the scores that can.
-        made: negatives that were made of known images, for the score ``made``.
-        combine: ``"fisher"``, ``"mean"`` or ``"max"``.
-        keep: share of known images that must not be turned away, above 0 and below 1.
-
-    Returns:
-        The gate.
-
-    Raises:
-        UnknownName: when there is no such score or combination.
-        ConfigError: when no score is named, one is named twice, or it has no such option.
-        DataError: when a set lacks images or holds NaN or infinity, or a score needs images of other.
-        CalibrationError: when `keep` is out of range.
-
-    >>> known, generator = torch.randn(400, 8, generator=torch.Generator().manual_seed(0)), torch.Generator()
-    >>> fit, tune, calibration = (Evidence(part, part[:, :2]) for part in known.split([200, 100, 100]))
-    >>> gate = fit_gate(fit, tune, calibration, scores=("mahalanobis++", "knn"), generator=generator)
-    >>> gate.promise.sentence[:46], float(gate.alpha)
-    ('At most 5 % of known images are turned away (c', 0.05)
-    """
-    chosen = [(choice, {}) if isinstance(choice, str) else (choice[0], dict(choice[1])) for choice in scores]
-    unique_names([name for name, _ in chosen])
-    combinations[combine]
-    keep = checked_keep(keep)
-    if len(tune) == 0:
-        raise DataError("expected known images to fit the gate's p-values on (split A), got none")
-    parts = []
-    for name, options in chosen:
-        score = build_score(name, **options).fit(fit, generator, made if name == "made" else other)
-        parts.append(GatePart(name, options, score, PValueMap.fit(score(tune))))
-    shape = (fit.embedding_BD.shape[1], fit.logits_BC.shape[1])
-    nobody = Average(keep=keep, scores=torch.empty(0, dtype=torch.float64))
-    gate = Gate(parts=tuple(parts), combine=combine, shape=shape, guarantee=nobody)
-    return gate.recalibrated(gate.score(calibration))
-
-
-def default_scores(*, other: bool) -> tuple[str, ...]:
-    """The scores that suit most models, when the user names none.
-
-    Args:
-        other: whether images of other are at hand; they add the outlier head, never replace a one-class score.
-
-    Returns:
-        Names of scores, always with an absolute distance among them: scores of the logits accept far images, and a
-        relative distance ranks them as the most known. The two distances together were the best pair, or close to it,
-        on held-out classes of glyphs, digits and clothes, with pretrained networks and with small ones trained from
-        scratch; scores of the logits rarely add to them.
-    """
-    one_class = ("mahalanobis++", "knn")
-    return (*one_class, "outlier") if other else one_class
 
 
 def unique_names(names: Sequence[str]) -> None:

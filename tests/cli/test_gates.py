@@ -176,7 +176,7 @@ def test_nothing_can_be_discovered_without_a_promise(top):
     assert invoke("fit", train, "--backbone", "none", "-o", top / "unbound", "--promise", "none").exit_code == 0
     result = invoke("predict", top / "unbound", train, "--false-discovery", "0.1")
     assert isinstance(result.exception, HierclfError)
-    assert "needs a gate with a promise" in str(result.exception)
+    assert "it takes a gate with promise=" in str(result.exception)
 
 
 def drift_of(run, path):
