@@ -9,8 +9,9 @@ put together from four sets of images that share none:
 * **calibration** (split B): known images that nothing else has seen; they alone set the threshold;
 * whatever comes later, for which the promise is made.
 
-The whole route is summed up in one number, the *statistic*: the surprise ``-log p`` of its strangest step, that of an
-inner gate with p doubled (with a gate at the root alone, the root's combined score). It is calibrated once, end to end;
+The whole route is summed up in one number, the *statistic*: the surprise ``-log p`` of its strangest step (with a gate
+at the root alone, the root's combined score). All gates of a route share what may be turned away; the p-value of an
+inner gate counts four times as large as the root's, see `INNER_SHARE`. The statistic is calibrated once, end to end;
 `hierclf.gates.guarantee` lists what can be promised with it. The promise is about known images: at most a share α of
 them is turned away, for any scores. How many unknown images are noticed cannot be promised by anybody, since nobody
 knows what they will look like.
@@ -50,7 +51,7 @@ from hierclf.promises.conformal import sorted_scores
 
 LARGEST = 1_000_000  # size of an embedding or of the logits that a stored gate is believed to read
 
-INNER_SHARE = 0.5
+INNER_SHARE = 0.25
 """What the p-value of an inner gate is divided by before it is held against the root's: all gates of a route share α,
 and the root's, which every image of other must be stopped at, gets the larger part."""
 
