@@ -15,9 +15,11 @@ from hierclf.gates import Evidence, Gate, msp_score
 from hierclf.heads import Head
 from hierclf.model import Model, Operation
 from hierclf.settings import Settings
-from hierclf.training.gating import GateImages, build_gate, usual_root_scores
+from hierclf.training.gate_images import GateImages
+from hierclf.training.gating import build_gate
 from hierclf.training.negatives import MadeEmbeddings
 from hierclf.training.preparation import Prepared
+from hierclf.training.score_choice import usual_root_scores
 
 # n known images, m images of other, B images, D embedding, L leaves
 

@@ -13,8 +13,10 @@ from hierclf.gates import Evidence
 from hierclf.gates.gate import INNER_SHARE
 from hierclf.settings import Settings
 from hierclf.taxonomy import Taxonomy
-from hierclf.training.gating import GateImages, build_gate, choose, usual_root_scores
+from hierclf.training.gate_images import GateImages
+from hierclf.training.gating import build_gate
 from hierclf.training.quick_head import quick_head
+from hierclf.training.score_choice import choose_scores, usual_root_scores
 from tests.conftest import DEEP_DAG
 from tests.gates.synthetic import auroc, planted
 
@@ -215,7 +217,7 @@ def test_no_gate_stands_where_no_image_could_say_what_is_usual(groups):
     assert gate.score(groups.strange(3)).isfinite().all()
     coarse_n = torch.full_like(images.label_n, GROUPS.index("digit"))
     settings = Settings(**{**QUICK, "leave_one_out": True})
-    choice = choose(replace(images, label_n=coarse_n), settings, USUAL, torch.Generator())
+    choice = choose_scores(replace(images, label_n=coarse_n), settings, USUAL, torch.Generator())
     assert (len(choice.gated), choice.told) == (0, ())
 
 
