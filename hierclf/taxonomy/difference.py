@@ -9,7 +9,7 @@ from hierclf.taxonomy.taxonomy import Taxonomy
 
 TABLES = (
     *("root", "name", "labels", "level_weights", "class_weights"),
-    *("other", "keep", "promise", "confidence", "other_accepted", "node_gates"),
+    *("other", "keep", "promise", "confidence", "other_accepted", "node_gates", "correct", "false_discovery"),
 )
 
 

@@ -30,6 +30,7 @@ from hierclf.taxonomy.outline import Outline, check_edges, is_nothing, read_name
 from hierclf.taxonomy.source import Source, TooManyFaults, read_text
 from hierclf.taxonomy.tables import (
     read_class_weights,
+    read_correct,
     read_keys,
     read_labels,
     read_level_weights,
@@ -42,7 +43,7 @@ from hierclf.taxonomy.taxonomy import Taxonomy
 
 VERSION = "1"
 KEYS = ("version", "name", "root", "shape", "tree", "labels", "weights", "other")
-OTHER_KEYS = ("data", "keep", "promise", "confidence", "other_accepted", "gates")
+OTHER_KEYS = ("data", "keep", "promise", "confidence", "other_accepted", "gates", "correct", "false_discovery")
 SHAPES = ("tree", "dag")
 MOST_NODES = 200_000
 
@@ -181,6 +182,7 @@ def _read(source: Source, value: Value | None) -> Taxonomy | None:
     data = read_other(source, other.get("data"), nodes, labels)
     promise = read_promise(source, other)
     node_gates = read_node_gates(source, other.get("gates"))
+    correct = read_correct(source, other.get("correct"))
     if source.faults:
         return None
     return Taxonomy(
@@ -196,6 +198,8 @@ def _read(source: Source, value: Value | None) -> Taxonomy | None:
         confidence=promise.confidence,
         other_accepted=promise.other_accepted,
         node_gates=node_gates,
+        correct=correct,
+        false_discovery=promise.false_discovery,
     )
 
 

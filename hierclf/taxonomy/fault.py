@@ -45,7 +45,7 @@ RULES = {
     "keep-range": "the share to keep is not between 0 and 1",
     "unknown-promise": "a promise that the gates do not know",
     "share-range": "a confidence or another share is not between 0 and 1",
-    "idle-share": "a number that the promise in force has no use for",
+    "idle-share": "a number that the promise in force has no use for, or does not go with",
     "unknown-gate": "a score that the gates below the root do not know",
     "edges": "the edges of another form than YAML do not make a taxonomy",
     "too-many": "more faults than are worth listing",

@@ -8,7 +8,7 @@ against the registries. Scores of one's own are no words of a taxonomy file: the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from hierclf.errors import TaxonomyError
 from hierclf.registry import did_you_mean
@@ -25,12 +25,26 @@ NODE_SCORES = ("node_relative", "mahalanobis++", "knn", "gen", "msp", "energy", 
 PROMISE_OF = {"confidence": "confident", "other_accepted": "two_sided"}
 """Numbers that one promise alone has a use for."""
 
+DISCOVERING = ("average", "confident", "two_sided")
+"""Promises whose p-values share their calibration images, so that false discoveries can be counted among them."""
+
+NOTHING: Literal["none"] = "none"
+"""Instead of a share: nothing is promised."""
+
 NodeGates: TypeAlias = str | tuple[str, ...]
 """``"auto"``, ``"none"``, or names of scores."""
 
+Correct: TypeAlias = float | str
+"""A share, or ``"none"``."""
+
 
 def check_gate_words(
-    promise: str | None, confidence: float | None, other_accepted: float | None, node_gates: NodeGates | None
+    promise: str | None,
+    confidence: float | None,
+    other_accepted: float | None,
+    node_gates: NodeGates | None,
+    correct: Correct | None = None,
+    false_discovery: float | None = None,
 ) -> None:
     """Refuse what the gates would not understand; None is always fine.
 
@@ -52,8 +66,25 @@ def check_gate_words(
             raise TaxonomyError(f"{name} is a share between 0 and 1, got {share!r}")
         if promise != PROMISE_OF[name]:
             raise TaxonomyError(f"{name} belongs to the promise {PROMISE_OF[name]!r}, got promise={promise!r}")
+    if correct is not None and correct != NOTHING and (isinstance(correct, str) or not 0 < correct < 1):
+        raise TaxonomyError(f"correct is a share between 0 and 1, or 'none', got {correct!r}")
+    if false_discovery is not None:
+        if not 0 < false_discovery < 1:
+            raise TaxonomyError(f"false_discovery is a share between 0 and 1, got {false_discovery!r}")
+        if promise is not None and promise not in DISCOVERING:
+            raise TaxonomyError(f"false_discovery goes with {listed(DISCOVERING)}, got promise={promise!r}")
     if node_gates is not None and node_gates not in GATE_RULES:
         _check_names(node_gates)
+
+
+def listed(promises: Sequence[str]) -> str:
+    """Promises by name, in words.
+
+    >>> listed(DISCOVERING)
+    "the promises 'average', 'confident' and 'two_sided'"
+    """
+    *names, last = map(repr, promises)
+    return f"the promises {', '.join(names)} and {last}"
 
 
 def _check_names(node_gates: NodeGates) -> None:

@@ -44,5 +44,7 @@ def starter_text(taxonomy: Taxonomy) -> str:
         "#   keep: 0.95            # share of known images that must not be turned away",
         "#   promise: average      # or confident, per_class, cross, two_sided, none",
         "#   gates: auto           # gates below the root: auto, none, or names such as [knn, gen]",
+        "#   correct: 0.95         # share of known images answered right, or with an ancestor of the truth; or none",
+        "#   false_discovery: 0.1  # share of the images turned away that may be known, a batch at a time",
     ]
     return "\n".join([*lines, outline.rstrip("\n"), *tables]) + "\n"

@@ -8,7 +8,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from hierclf.taxonomy.events import Collection, Scalar, Value, report
-from hierclf.taxonomy.gate_words import GATE_RULES, NODE_SCORES, PROMISE_OF, PROMISES, NodeGates
+from hierclf.taxonomy.gate_words import (
+    DISCOVERING,
+    GATE_RULES,
+    NODE_SCORES,
+    NOTHING,
+    PROMISE_OF,
+    PROMISES,
+    Correct,
+    NodeGates,
+    listed,
+)
 from hierclf.taxonomy.names import normalise_name, quoted
 from hierclf.taxonomy.outline import is_nothing, read_name
 from hierclf.taxonomy.source import Source
@@ -20,6 +30,14 @@ SHARES = {
     "keep": ("the share to keep", "write a share such as 0.95: 95 of 100 known images are not turned away"),
     "confidence": ("the confidence", "write a share such as 0.95: 95 of 100 calibrations keep the promise"),
     "other_accepted": ("the share of other to accept", "write a share such as 0.05"),
+    "false_discovery": (
+        "the share of false discoveries",
+        "write a share such as 0.1: of 100 images that are turned away, 10 may be known",
+    ),
+    "correct": (
+        "the share to be right",
+        "write none, or a share such as 0.95: 95 of 100 known images are answered right, or with an ancestor",
+    ),
 }
 """What each share is called, and what to write."""
 
@@ -128,12 +146,14 @@ class WrittenPromise:
         word: which promise, one of `PROMISES`.
         confidence: of the promise ``confident``.
         other_accepted: of the promise ``two_sided``.
+        false_discovery: share of the images that are turned away that may be known.
     """
 
     keep: float | None
     word: str | None
     confidence: float | None
     other_accepted: float | None
+    false_discovery: float | None
 
 
 def read_promise(source: Source, other: Mapping[str, Value]) -> WrittenPromise:
@@ -142,13 +162,19 @@ def read_promise(source: Source, other: Mapping[str, Value]) -> WrittenPromise:
     word = _one_of(source, read_word(source, other.get("promise"), '"other.promise"'), PROMISES, "unknown-promise")
     readable = len(source.faults) == faults
     shares = {}
-    for name, told in SHARES.items():
+    for name in ("keep", *PROMISE_OF, "false_discovery"):
         value = other.get(name)
-        shares[name] = _share(source, value, name, told)
+        shares[name] = _share(source, value, name)
         wanted = PROMISE_OF.get(name)
         if readable and wanted not in (None, word) and value is not None and not is_nothing(value):
             help = f"write `promise: {wanted}` beside it, or drop it"
             report(source, "idle-share", f'"{name}" belongs to the promise {wanted} alone', value, help)
+    value = other.get("false_discovery")
+    if word is not None and word not in DISCOVERING and value is not None and not is_nothing(value):
+        message = f'"false_discovery" does not go with the promise {word}'
+        report(
+            source, "idle-share", message, value, f"it goes with {listed(DISCOVERING)}; write one of them, or drop it"
+        )
     return WrittenPromise(word=word, **shares)
 
 
@@ -172,6 +198,18 @@ def read_node_gates(source: Source, value: Value | None) -> NodeGates | None:
         elif name is not None:
             names.append(name)
     return tuple(names) if names else None
+
+
+def read_correct(source: Source, value: Value | None) -> Correct | None:
+    """A share, or the word ``none``."""
+    if isinstance(value, Scalar) and value.value == NOTHING:
+        return NOTHING
+    if isinstance(value, Scalar) and not is_nothing(value) and not _NUMBER.fullmatch(value.value):
+        what, help = SHARES["correct"]
+        help = source.did_you_mean(value.value, [NOTHING]) or help
+        report(source, "bad-weight", f"{what} must be a number or none, got {quoted(value.value)}", value, help)
+        return None
+    return _share(source, value, "correct")
 
 
 def read_word(source: Source, value: Value | None, where: str) -> Scalar | None:
@@ -228,9 +266,9 @@ def _one_of(source: Source, value: Value | None, known: tuple[str, ...], rule: s
     return None
 
 
-def _share(source: Source, value: Value | None, name: str, told: tuple[str, str]) -> float | None:
+def _share(source: Source, value: Value | None, name: str) -> float | None:
     """A number between 0 and 1."""
-    what, help = told
+    what, help = SHARES[name]
     if value is None or is_nothing(value):
         return None
     share = _number(source, value, what)

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from hierclf.errors import TaxonomyError, UnknownName
 from hierclf.registry import did_you_mean
-from hierclf.taxonomy.gate_words import NodeGates, check_gate_words
+from hierclf.taxonomy.gate_words import Correct, NodeGates, check_gate_words
 from hierclf.taxonomy.names import all_plain, complaint_about, normalise_name
 from hierclf.taxonomy.order import Order, order_nodes
 
@@ -54,8 +54,11 @@ class Taxonomy:
         promise: what is promised about that share, one of `hierclf.taxonomy.gate_words.PROMISES`, or None.
         confidence: of the promise ``"confident"``, between 0 and 1, or None.
         other_accepted: of the promise ``"two_sided"``: share of images of other that may be called known, or None.
-        node_gates: gates below the root: ``"auto"``, ``"none"``, names of scores, or None. Like the four before it, it
-            counts where a classifier leaves the setting of that name at its default.
+        node_gates: gates below the root: ``"auto"``, ``"none"``, names of scores, or None.
+        correct: share of known images whose answer must be right or an ancestor of the truth, between 0 and 1;
+            ``"none"`` promises nothing, None says nothing.
+        false_discovery: share of the images turned away that may be known, a batch at a time, or None. Like the six
+            before it, it counts where a classifier leaves the setting of that name at its default.
 
     Raises:
         TaxonomyError: no edges, an empty name, an edge listed twice, a loop, a node out of the root's reach, or a
@@ -74,6 +77,8 @@ class Taxonomy:
     confidence: float | None = None
     other_accepted: float | None = None
     node_gates: NodeGates | None = None
+    correct: Correct | None = None
+    false_discovery: float | None = None
 
     def __post_init__(self) -> None:
         self._normalise()
@@ -291,7 +296,14 @@ class Taxonomy:
         _check_level_weights(self.level_weights)
         if self.keep is not None and not 0 < self.keep < 1:
             raise TaxonomyError(f"keep is a share between 0 and 1, got {self.keep!r}")
-        check_gate_words(self.promise, self.confidence, self.other_accepted, self.node_gates)
+        check_gate_words(
+            self.promise,
+            self.confidence,
+            self.other_accepted,
+            self.node_gates,
+            self.correct,
+            self.false_discovery,
+        )
         for word in self.other:
             if word in self._index or word in meaning:
                 raise TaxonomyError(f"{word!r} is a class and also listed as other; it cannot be both")

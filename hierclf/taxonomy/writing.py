@@ -159,6 +159,12 @@ def _other(taxonomy: Taxonomy) -> Iterator[str]:
         lines.append(f"  gates: {taxonomy.node_gates}")
     elif taxonomy.node_gates is not None:
         lines += _list("  gates:", taxonomy.node_gates)
+    if taxonomy.correct is not None:
+        lines.append(
+            f"  correct: {taxonomy.correct if isinstance(taxonomy.correct, str) else _number(taxonomy.correct)}"
+        )
+    if taxonomy.false_discovery is not None:
+        lines.append(f"  false_discovery: {_number(taxonomy.false_discovery)}")
     if lines:
         yield "other:"
         yield from lines

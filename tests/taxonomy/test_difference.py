@@ -23,6 +23,8 @@ def test_every_kind_of_change():
     assert set(found.added) == {"fox", "tabby"}
     assert found.moved == ()
     assert found.changed == (("keep", None, 0.9), ("promise", None, "cross"), ("node_gates", None, "none"))
+    shares = difference(BEFORE, replace(BEFORE, correct="none", false_discovery=0.1))
+    assert str(shares) == "! correct: None became 'none'\n! false_discovery: None became 0.1"
     assert "~ pets is now called home" in str(found)
     assert found.to_dict()["removed"] == ("wolf",)
 

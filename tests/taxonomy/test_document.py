@@ -64,6 +64,9 @@ GOOD = {
     "a promise about other": "tree: [a]\nother: {promise: two_sided, other_accepted: 1e-2, gates: none}\n",
     "gates by name": 'tree: [a]\nother: {promise: "none", gates: [knn, "gen", mahalanobis++]}\n',
     "one gate": "tree: [a]\nother: {gates: knn, promise: , confidence: ~}\n",
+    "a share to be right": "tree: [a]\nother: {correct: 0.9, promise: none}\n",
+    "no share to be right": "tree: [a]\nother: {correct: none, false_discovery: }\n",
+    "few false discoveries": "tree: [a]\nother: {false_discovery: .1, promise: confident, correct: ~}\n",
     "case twins": "tree: [a, A]\n",
     "names that look like paths and markup": "tree: ['..', a/b, <script>, '=HYPERLINK()']\n",
     "one document, marked": "---\ntree: [a]\n...\n",
@@ -179,6 +182,33 @@ BAD = {  # rule, text, line, column, words of the message or the help
         41,
         "must be a number",
     ),
+    "right in per cent": ("share-range", "tree: [a]\nother: {correct: 95}\n", 2, 18, "between 0 and 1, got 95"),
+    "right without promise": ("bad-weight", "tree: [a]\nother: {correct: nome}\n", 2, 18, 'did you mean "none"?'),
+    "right as a word": ("bad-weight", "tree: [a]\nother: {correct: always}\n", 2, 18, "write none, or a share"),
+    "right in quotes": ("wrong-type", 'tree: [a]\nother: {correct: "0.9"}\n', 2, 18, "without quotes"),
+    "right as a list": ("wrong-type", "tree: [a]\nother: {correct: [0.9]}\n", 2, 18, "a list or a mapping"),
+    "all discoveries false": ("share-range", "tree: [a]\nother: {false_discovery: 1}\n", 2, 26, "such as 0.1"),
+    "discoveries without a share": (
+        "bad-weight",
+        "tree: [a]\nother: {false_discovery: few}\n",
+        2,
+        26,
+        'false discoveries must be a number, got "few"',
+    ),
+    "discoveries under another promise": (
+        "idle-share",
+        "tree: [a]\nother: {promise: per_class, false_discovery: 0.1}\n",
+        2,
+        46,
+        "'average', 'confident' and 'two_sided'",
+    ),
+    "misspelt discoveries": (
+        "unknown-key",
+        "tree: [a]\nother: {false_discoveries: 0.1}\n",
+        2,
+        9,
+        'did you mean "false_discovery"?',
+    ),
     "gates": ("unknown-gate", "tree: [a]\nother: {gates: atuo}\n", 2, 16, 'did you mean "auto"?'),
     "gates in a list": ("unknown-gate", "tree: [a]\nother: {gates: [knn, auto]}\n", 2, 22, "node_relative"),
     "gates that are a mapping": ("wrong-type", "tree: [a]\nother: {gates: {knn: 5}}\n", 2, 16, "a mapping"),
@@ -208,6 +238,18 @@ def test_the_promise_and_the_gates_are_read():
     assert (taxonomy.confidence, taxonomy.node_gates) == (None, ("knn", "gen"))
     assert parse_taxonomy("tree: [a]\nother: {gates: knn}\n").node_gates == ("knn",)
     assert parse_taxonomy("tree: [a]\nother: {gates: none}\n").node_gates == "none"
+
+
+def test_the_shares_of_answers_are_read():
+    taxonomy = parse_taxonomy("tree: [a]\nother: {correct: 0.9, false_discovery: 0.1}\n")
+    assert (taxonomy.correct, taxonomy.false_discovery) == (0.9, 0.1)
+    assert parse_taxonomy("tree: [a]\nother: {correct: none}\n").correct == "none"
+    assert parse_taxonomy("tree: [a]\nother: {correct: }\n").correct is None
+
+
+def test_faults_of_answers_come_at_once():
+    text = "tree: [a]\nother: {corect: 1, correct: nothing, promise: cross, false_discovery: 2}\n"
+    assert [fault.rule for fault in check_taxonomy(text)] == ["unknown-key", "bad-weight", "share-range", "idle-share"]
 
 
 def test_faults_of_a_promise_come_at_once():
@@ -552,7 +594,9 @@ REFUSED_BY_SCHEMA = (
 version; unknown key; unknown key in weights; unknown key in other; not a mapping; list in a list; shape; no tree;
 empty tree; too long; weight below 0; weight in quotes; no weight; keep all; keep in per cent; labels that are a list;
 root that is a list; promise; promise that is a list; confidence in per cent; confidence that is a word; gates;
-gates in a list; gates that are a mapping; no gates; gates twice
+gates in a list; gates that are a mapping; no gates; gates twice; right in per cent; right without promise;
+right as a word; right in quotes; right as a list; all discoveries false; discoveries without a share;
+misspelt discoveries
 """.replace("\n", " ")
     .strip()
     .split("; ")
@@ -567,6 +611,7 @@ def test_the_schema_refuses_what_a_schema_can(validator, name):
 WORD = """a; b; 1; 0.5; -1; null; true; leaf; dag; []; {}; [a, b]; {a: b}; [1, 2]; {decay: 1}; {data: x};
 {levels: leaf}; {promise: confident, confidence: 0.5}; {confidence: 0.5}; {promise: x}; {gates: [knn, gen]};
 {gates: [knn, knn]}; {gates: none, other_accepted: 2}; {promise: none, keep: 0.5};
+{correct: none}; {correct: 0.9, false_discovery: 0.1}; {correct: nil}; {correct: 1}; {false_discovery: none};
 [[a]]; [{a: }]; "1"; ''""".replace("\n", " ").split("; ")
 WORDS = st.sampled_from(WORD)
 KEYS = st.sampled_from(["version", "name", "root", "shape", "tree", "labels", "weights", "other", "xyz"])

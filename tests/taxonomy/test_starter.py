@@ -16,4 +16,5 @@ def test_the_starter_is_a_taxonomy_with_and_without_its_comments(names):
     assert richer.edges == taxonomy.edges
     assert (richer.keep, richer.other) == (0.95, ("clutter",))
     assert (richer.promise, richer.node_gates) == ("average", "auto")
+    assert (richer.correct, richer.false_discovery) == (0.95, 0.1)
     assert richer.class_weights == ((names[0], 2.0),)

@@ -75,6 +75,8 @@ def test_a_taxonomy_is_frozen():
         (lambda: make("ra", keep=1.0), "between 0 and 1, got 1.0"),
         (lambda: make("ra", promise="two-sided"), "did you mean 'two_sided'"),
         (lambda: make("ra", node_gates=("knnn",)), "did you mean 'knn'"),
+        (lambda: make("ra", correct="most"), "correct is a share between 0 and 1, or 'none', got 'most'"),
+        (lambda: make("ra", promise="none", false_discovery=0.1), "got promise='none'"),
         (lambda: make("ra", other=("a",)), "cannot be both"),
         (lambda: make("ra", labels=(("x", "a"),), other=("x",)), "cannot be both"),
     ],

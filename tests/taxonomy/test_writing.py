@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from hierclf.errors import TaxonomyError
 from hierclf.taxonomy.document import parse_taxonomy, read_taxonomy
-from hierclf.taxonomy.gate_words import GATE_RULES, NODE_SCORES, PROMISES
+from hierclf.taxonomy.gate_words import DISCOVERING, GATE_RULES, NODE_SCORES, PROMISES
 from hierclf.taxonomy.names import complaint_about, normalise_name
 from hierclf.taxonomy.taxonomy import Taxonomy
 from hierclf.taxonomy.writing import format_taxonomy, scalar, write_taxonomy
@@ -93,6 +93,8 @@ def taxonomies(draw) -> Taxonomy:
         confidence=draw(share) if promise == "confident" else None,
         other_accepted=draw(share) if promise == "two_sided" else None,
         node_gates=draw(st.one_of(st.none(), st.sampled_from(GATE_RULES), scores)),
+        correct=draw(st.one_of(share, st.just("none"))),
+        false_discovery=draw(share) if promise is None or promise in DISCOVERING else None,
     )
 
 
