@@ -35,6 +35,7 @@ from hierclf.reading import Reading
 from hierclf.registry import did_you_mean
 from hierclf.settings import Settings
 from hierclf.taxonomy import Taxonomy
+from hierclf.taxonomy.gate_words import NOTHING
 from hierclf.training import (
     TrainingState,
     calibrate_model,
@@ -59,13 +60,14 @@ GATE_SETTINGS = (
     "promise",
     "confidence",
     "other_accepted",
+    "false_discovery",
     "rule",
     "correct",
     "point",
 )
 """What may change without training anew; see `HierarchicalClassifier.refit_gate`."""
 
-OF_TAXONOMY = ("keep", "promise", "confidence", "other_accepted", "node_gates")
+OF_TAXONOMY = ("keep", "promise", "confidence", "other_accepted", "false_discovery", "node_gates", "correct")
 """What a taxonomy may say as well; it counts where the setting is at its default."""
 
 MACHINE_SETTINGS = ("device", "workers", "cache")
@@ -118,8 +120,13 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
             At its default, a taxonomy's own ``promise`` counts.
         confidence: of the promise ``"confident"``. At its default, a taxonomy's own counts.
         other_accepted: of the promise ``"two_sided"``. At its default, a taxonomy's own counts.
+        false_discovery: share of the images that are *turned away* that may be known: `predict` then looks at all
+            images of a call together, instead of turning away at most a share 1 - keep of the known ones. It goes with
+            the promises ``"average"``, ``"confident"`` and ``"two_sided"``. ``"none"`` decides about each image alone,
+            and so does the default None, unless a taxonomy's own ``false_discovery`` counts.
         rule: ``"threshold"``, ``"leaf"``, ``"expected_distance"`` or ``"information"``.
-        correct: promised share of known images whose answer is right or an ancestor; None promises nothing.
+        correct: promised share of known images whose answer is right or an ancestor; None or ``"none"`` promises
+            nothing. At its default, a taxonomy's own ``correct`` counts.
         point: the rule's operating point (θ or λ), instead of calibrating it for ``correct``.
         epochs: of training a backbone; None chooses by the number of images.
         batch_size: images per step, at most.
@@ -173,8 +180,9 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         promise: str = "average",
         confidence: float = 0.95,
         other_accepted: float = 0.05,
+        false_discovery: float | str | None = None,
         rule: str = "threshold",
-        correct: float | None = 0.95,
+        correct: float | str | None = 0.95,
         point: float | None = None,
         epochs: int | None = None,
         batch_size: int = 64,
@@ -210,6 +218,7 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         self.promise = promise
         self.confidence = confidence
         self.other_accepted = other_accepted
+        self.false_discovery = false_discovery
         self.rule = rule
         self.correct = correct
         self.point = point
@@ -272,6 +281,12 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
             assert isinstance(prepared.images, ImageSet)
             backbone, assumed = choose_backbone(prepared.images, settings)
         fitted = fit_model(prepared, backbone, settings, cache=store, progress=bars, state=state, on_epoch=on_epoch)
+        together = _together(settings)
+        fitted = replace(
+            fitted,
+            notes=(*fitted.notes, *together),
+            calibration_notes=(*fitted.calibration_notes, *together),
+        )
         values = () if labels is None else np.asarray(labels).ravel().tolist()
         self._adopt(
             fitted.model,
@@ -317,6 +332,7 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
             earlier=fitted.earlier,
             trained=fitted.trained,
         )
+        notes = (*notes, *_together(checked))
         kept = tuple(note for note in self.notes_ if note not in fitted.calibration_notes)
         refitted._adopt(model, notes=(*kept, *notes), values=self._values)
         refitted.prepared_ = prepared
@@ -325,7 +341,7 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
 
     # ------------------------------------------------------------------------------------------------------ predicting
 
-    def predict(self, images: Any, *, rule: str | None = None, false_discovery: float | None = None) -> Decisions:
+    def predict(self, images: Any, *, rule: str | None = None, false_discovery: float | str | None = None) -> Decisions:
         """Decide about each image.
 
         Args:
@@ -333,7 +349,8 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
             rule: another rule than the one fitted with; it works at its default operating point, without a promise.
             false_discovery: instead of turning away at most a share of the *known* images, let at most this share of
                 the images that are *turned away* be known, on average, if the images of this call are independent of
-                each other (Benjamini and Hochberg). The answer about an image then depends on the others.
+                each other (Benjamini and Hochberg). The answer about an image then depends on the others. None takes
+                the setting ``false_discovery``; ``"none"`` decides about each image alone, whatever that is.
 
         Returns:
             One row per image, in order; the status of each is ``known``, ``ambiguous``, ``novel_child``, ``other`` or
@@ -341,18 +358,37 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
 
         Raises:
             CalibrationError: a share out of range.
-            ConfigError: p-values that do not come from one set of calibration images (no gate, or another promise).
+            ConfigError: p-values that do not come from one set of calibration images (no gate, or another promise), or
+                another word than ``"none"``.
         """
         model = self._fitted_model()
         operation = model.operation if rule in (None, model.operation.rule) else _without_promise(str(rule))
-        if false_discovery is not None:
+        rate = self.discovery_rate(false_discovery)
+        if rate is not None:
             together = self.read(images)
-            away_B = model.discovered(together, false_discovery)
+            away_B = model.discovered(together, rate)
             return Decisions(model.decide(together, operation=operation, away_B=away_B), classes=self._values)
         rows: list[Decision] = []
         for reading in self._readings(images):
             rows.extend(model.decide(reading, operation=operation))
         return Decisions(rows, classes=self._values)
+
+    def discovery_rate(self, given: float | str | None = None) -> float | None:
+        """The share of false discoveries that `predict` keeps to.
+
+        Args:
+            given: its argument ``false_discovery``.
+
+        Returns:
+            The share, of the setting or the taxonomy where none is given; None where each image is decided alone.
+
+        Raises:
+            ConfigError: another word than ``"none"``.
+        """
+        if isinstance(given, str) and given != NOTHING:
+            raise ConfigError(f"false_discovery is a share between 0 and 1, 'none' or None, got {given!r}")
+        rate = self._settings(self.taxonomy_).false_discovery if given is None else given
+        return None if isinstance(rate, str) else rate
 
     def predict_node_proba(self, images: Any) -> npt.NDArray[np.float64]:
         """Memberships M of all nodes, given that the image is known.
@@ -531,6 +567,17 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         if errors:
             raise DataError("; ".join(errors))
         return np.concatenate(pieces)
+
+
+def _together(settings: Settings) -> tuple[str, ...]:
+    """What to note where `predict` looks at all images of a call at once."""
+    if not isinstance(settings.false_discovery, float):
+        return ()
+    return (
+        f"predict decides about all images of a call together: on average, at most "
+        f"{100 * settings.false_discovery:.6g} % of those that it turns away are known ones. Evaluations and explain "
+        f"decide about each image alone, with keep={settings.keep:g}.",
+    )
 
 
 def _without_promise(rule: str) -> Operation:

@@ -279,7 +279,8 @@ class Model:
             ConfigError: the p-values are not all held against one set of calibration images.
             CalibrationError: the share is out of range.
         """
-        if self.gate is None or not isinstance(self.gate.guarantee, (Average, Confident, BothSides)) or not self.level:
+        guarantee = self.gate.guarantee if self.gate is not None else None
+        if not isinstance(guarantee, (Average, Confident, BothSides)) or isinstance(guarantee, Unbound):
             raise ConfigError(
                 "false discovery is counted among p-values from one set of calibration images: it takes a gate with "
                 "promise='average', 'confident' or 'two_sided'"

@@ -13,13 +13,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from hierclf.errors import ConfigError
 from hierclf.registry import did_you_mean
+from hierclf.taxonomy.gate_words import DISCOVERING, NOTHING, PROMISES, listed
 
 
 def _named(factors: object) -> object:
@@ -29,6 +31,11 @@ def _named(factors: object) -> object:
 
 def _path(value: object) -> object:
     return os.fspath(value) if isinstance(value, os.PathLike) else value
+
+
+def _nothing(value: object) -> object:
+    """Files and the command line write the word none."""
+    return None if isinstance(value, str) and value == NOTHING else value
 
 
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -62,8 +69,9 @@ class Settings(BaseModel):
     promise: str = "average"
     confidence: Share = 0.95
     other_accepted: Share = 0.05
+    false_discovery: Share | Literal["none"] | None = None
     rule: str = "threshold"
-    correct: Share | None = 0.95
+    correct: Annotated[Share | None, BeforeValidator(_nothing)] = 0.95
     point: Annotated[float, Field(allow_inf_nan=False)] | None = None
     epochs: Annotated[int, Field(ge=1)] | None = None
     batch_size: Annotated[int, Field(ge=2)] = 64
@@ -79,12 +87,27 @@ class Settings(BaseModel):
     cache: bool = True
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
 
+    @model_validator(mode="after")
+    def _count_discoveries_where_that_is_possible(self) -> Settings:
+        """False discoveries are counted among p-values from one set of calibration images."""
+        gateless = self.gate is None or (isinstance(self.gate, str) and self.gate == "none")
+        wanted = self.false_discovery not in (None, NOTHING)
+        if wanted and (gateless or self.promise in set(PROMISES) - set(DISCOVERING)):
+            got = f"gate={self.gate!r}" if gateless else f"promise={self.promise!r}"
+            sentence = (
+                f"false_discovery goes with a gate and {listed(DISCOVERING)}, got {got} and "
+                f"false_discovery={self.false_discovery!r}; change one of them (false_discovery='none' does without)"
+            )
+            raise PydanticCustomError("contradiction", "{sentence}", {"sentence": sentence})
+        return self
+
     @classmethod
     def checked(cls, given: Mapping[str, Any]) -> Settings:
         """Settings from a mapping.
 
         Raises:
-            ConfigError: an unknown name, a wrong type or a value out of range; all of them in one message.
+            ConfigError: an unknown name, a wrong type or a value out of range, all of them in one message; or settings
+                that contradict each other.
         """
         plain = {str(name): value.item() if isinstance(value, np.generic) else value for name, value in given.items()}
         try:
@@ -96,6 +119,8 @@ class Settings(BaseModel):
 def _sentences(error: ValidationError, kind: type[BaseModel]) -> list[str]:
     lines: dict[str, str] = {}
     for fault in error.errors():
+        if fault["type"] == "contradiction":  # of several settings, so it has no place
+            return [fault["msg"]]
         name = str(fault["loc"][0])
         if fault["type"] == "extra_forbidden":
             known = tuple(kind.model_fields)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import pickle
 import stat
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -257,6 +258,44 @@ def test_among_the_turned_away_at_most_a_share_is_known():
         HierarchicalClassifier(LETTERS, promise="none").fit(values, labels).predict(batch, false_discovery=0.2)
     with pytest.raises(ConfigError, match="one set of calibration images"):
         HierarchicalClassifier(LETTERS, promise="cross").fit(values, labels).predict(batch, false_discovery=0.2)
+
+
+def test_the_share_of_false_discoveries_may_be_a_setting():
+    values, labels = clouds("aebc", 80, spread=1.0)
+    batch = np.concatenate([values[240:], clouds("xyz", 20)[0]])
+    alone = HierarchicalClassifier(LETTERS, gate="knn", leave_one_out=False).fit(values[:240], labels[:240])
+    together = alone.refit_gate(false_discovery=0.3)
+    expected = list(alone.predict(batch, false_discovery=0.3))
+    assert list(together.predict(batch)) == expected
+    assert list(alone.predict(batch)) == list(together.predict(batch, false_discovery="none")) != expected
+    assert list(together.predict(batch, false_discovery=0.01)) == list(alone.predict(batch, false_discovery=0.01))
+    assert len(together.predict(batch[:0])) == 0
+    (note,) = [note for note in together.notes_ if "call together" in note]
+    assert note.startswith("predict decides about all images of a call together: on average, at most 30 % of those")
+    assert list(together.refit_gate(false_discovery="none").notes_) == list(alone.notes_)
+    with pytest.raises(ConfigError, match="'none' or None, got 'few'"):
+        alone.predict(batch, false_discovery="few")
+
+
+@pytest.mark.parametrize("given", [{"promise": "per_class"}, {"promise": "cross"}, {"promise": "none"}, {"gate": None}])
+def test_false_discoveries_that_cannot_be_counted_are_refused_at_fit(given):
+    values, labels = clouds()
+    with pytest.raises(ConfigError, match=r"^false_discovery goes with a gate and the promises"):
+        HierarchicalClassifier(LETTERS, false_discovery=0.1, **given).fit(values, labels)
+    of_taxonomy = replace(LETTERS, false_discovery=0.1)
+    with pytest.raises(ConfigError, match=r"change one of them \(false_discovery='none' does without\)"):
+        HierarchicalClassifier(of_taxonomy, **given).fit(values, labels)
+    quick = {"leave_one_out": False, "node_gates": "none", "rule": "leaf"}
+    HierarchicalClassifier(of_taxonomy, false_discovery="none", **given, **quick).fit(values, labels).predict(values)
+
+
+def test_discoveries_take_no_more_images_than_they_need():
+    values, labels = clouds(count=40)
+    sure = HierarchicalClassifier(LETTERS, promise="confident", false_discovery=0.2, leave_one_out=False)
+    sure.fit(values, labels)
+    assert sure.model_.level == 0.0  # too few for the promise, which is about one image at a time
+    decisions = sure.predict(np.concatenate([values[:20], clouds("xyz", 20)[0]]))
+    assert (decisions.status[20:] != "known").mean() > 0.8
 
 
 def test_the_reason_of_a_discovery_is_true():

@@ -39,6 +39,10 @@ def test_the_classifier_and_the_settings_have_the_same_names_and_defaults():
         ({"node_weights": {"a": -1}}, "node_weights: input should be greater than or equal to 0, got -1"),
         ({"class_weights": 3}, "class_weights: input should be a valid string, got 3; or input should be a valid dic"),
         ({"image_size": "large"}, "image_size: input should be a valid integer, unable to parse string as an integer"),
+        ({"correct": 1}, "correct: input should be less than 1, got 1"),
+        ({"correct": "nome"}, "correct: input should be a valid number"),
+        ({"false_discovery": 1}, "false_discovery: input should be less than 1, got 1; or input should be 'none'"),
+        ({"fals_discovery": 0.1}, "no setting named 'fals_discovery'; did you mean 'false_discovery'?"),
         ({3: 4}, "no setting named '3' (known: "),
     ],
 )
@@ -52,6 +56,37 @@ def test_all_faults_are_told_at_once():
     with pytest.raises(ConfigError) as caught:
         Settings.checked({"kep": 0.9, "epochs": -3, "correct": 2})
     assert len(str(caught.value).splitlines()) == 3
+
+
+DISCOVERING = "false_discovery goes with a gate and the promises 'average', 'confident' and 'two_sided', got "
+
+
+@pytest.mark.parametrize(
+    ("given", "got"),
+    [
+        ({"promise": "per_class"}, "promise='per_class'"),
+        ({"promise": "cross"}, "promise='cross'"),
+        ({"promise": "none"}, "promise='none'"),
+        ({"gate": "none"}, "gate='none'"),
+        ({"gate": None}, "gate=None"),
+    ],
+)
+def test_false_discoveries_that_cannot_be_counted_are_one_sentence(given, got):
+    with pytest.raises(ConfigError) as caught:
+        Settings.checked({"false_discovery": 0.1} | given)
+    told = f"{got} and false_discovery=0.1; change one of them (false_discovery='none' does without)"
+    assert str(caught.value) == DISCOVERING + told
+    for nothing in (None, "none"):
+        assert Settings.checked({"false_discovery": nothing} | given).false_discovery == nothing
+
+
+@pytest.mark.parametrize("promise", ["average", "confident", "two_sided", "confidnt"])
+def test_false_discoveries_go_with_other_promises_and_a_typo_is_left_to_be_told_as_one(promise):
+    assert Settings.checked({"false_discovery": 0.1, "promise": promise, "gate": ["knn"]}).false_discovery == 0.1
+
+
+def test_the_word_none_promises_nothing():
+    assert Settings.checked({"correct": "none"}).correct is None
 
 
 def test_what_users_write_is_taken():

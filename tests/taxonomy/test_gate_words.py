@@ -3,14 +3,16 @@
 import inspect
 from dataclasses import replace
 
+import numpy as np
 import pytest
+import torch
 
 from hierclf import HierarchicalClassifier
-from hierclf.errors import TaxonomyError
+from hierclf.errors import ConfigError, TaxonomyError
 from hierclf.gates import guarantees, node_scores
 from hierclf.settings import Settings
 from hierclf.taxonomy import schema
-from hierclf.taxonomy.gate_words import NODE_SCORES, PROMISE_OF, PROMISES, check_gate_words
+from hierclf.taxonomy.gate_words import DISCOVERING, NODE_SCORES, PROMISE_OF, PROMISES, check_gate_words
 from tests.synthetic import LETTERS, clouds
 
 
@@ -27,6 +29,19 @@ def test_each_number_belongs_to_the_promise_that_reads_it():
     for name, promise in PROMISE_OF.items():
         assert [word for word in guarantees if name in guarantees[word].__dataclass_fields__] == [promise]
         assert name in Settings.model_fields
+
+
+@pytest.mark.parametrize("promise", PROMISES)
+def test_false_discoveries_go_with_the_promises_whose_p_values_share_their_calibration_images(promise):
+    quick = {"gate": ["knn"], "leave_one_out": False, "rule": "leaf", "promise": promise}
+    values, _ = clouds(count=40)
+    model = HierarchicalClassifier(LETTERS, **quick).fit(*clouds(count=40), other=clouds("xyz", 20)[0]).model_
+    try:
+        model.discovered(model.read(torch.from_numpy(values[:5])), 0.1)
+    except ConfigError:
+        assert promise not in DISCOVERING
+    else:
+        assert promise in DISCOVERING
 
 
 def test_the_schema_knows_the_same_words():
@@ -54,6 +69,11 @@ def test_what_the_gates_understand_is_taken(promise, gates):
         ((None, None, None, ()), "a tuple of names"),
         ((None, None, None, ("auto",)), "no node score named 'auto'"),
         ((None, None, None, ("knn", "knn")), "twice"),
+        ((None, None, None, None, 1.0), "correct is a share between 0 and 1, or 'none', got 1.0"),
+        ((None, None, None, None, "nothing"), "correct is a share between 0 and 1, or 'none', got 'nothing'"),
+        ((None, None, None, None, None, 0.0), "false_discovery is a share between 0 and 1, got 0.0"),
+        ((None, None, None, None, None, float("nan")), "false_discovery is a share between 0 and 1, got nan"),
+        (("cross", None, None, None, None, 0.1), "goes with the promises .* and 'two_sided', got promise='cross'"),
     ],
 )
 def test_anything_else_is_refused(words, told):
@@ -83,3 +103,43 @@ def test_a_classifier_takes_them_where_its_own_setting_is_at_its_default(own, gi
         assert gate.nodes is not None
     else:
         assert (gate.nodes.names if gate.nodes is not None else ()) == node_gates
+
+
+@pytest.mark.parametrize(
+    ("own", "given", "expected"),
+    [
+        ({"correct": 0.8}, {}, 0.8),
+        ({"correct": 0.8}, {"correct": 0.7}, 0.7),
+        ({"correct": 0.8}, {"correct": None}, None),
+        ({"correct": 0.8}, {"correct": "none"}, None),
+        ({"correct": "none"}, {}, None),
+        ({"correct": "none"}, {"correct": 0.9}, 0.9),
+        ({}, {}, 0.95),
+    ],
+)
+def test_the_share_to_be_right_reaches_the_rule(own, given, expected):
+    quick = {"gate": ["knn"], "leave_one_out": False, "node_gates": "none"} | given
+    classifier = HierarchicalClassifier(replace(LETTERS, **own), **quick).fit(*clouds(count=60))
+    assert classifier.model_.operation.correct == expected
+
+
+@pytest.mark.parametrize(
+    ("own", "given", "expected"),
+    [
+        ({"false_discovery": 0.2}, {}, 0.2),
+        ({"false_discovery": 0.2}, {"false_discovery": 0.3}, 0.3),
+        ({"false_discovery": 0.2}, {"false_discovery": "none"}, None),
+        ({"false_discovery": 0.2, "promise": "confident"}, {}, 0.2),
+        ({}, {"false_discovery": 0.3}, 0.3),
+        ({}, {}, None),
+    ],
+)
+def test_the_share_of_false_discoveries_is_kept_with_the_model(own, given, expected, tmp_path):
+    quick = {"gate": ["knn"], "leave_one_out": False, "node_gates": "none", "rule": "leaf"} | given
+    classifier = HierarchicalClassifier(replace(LETTERS, **own), **quick).fit(*clouds(count=40))
+    classifier.save(tmp_path / "model")
+    again = HierarchicalClassifier.load(tmp_path / "model")
+    assert classifier.discovery_rate() == again.discovery_rate() == expected
+    batch = np.concatenate([clouds(count=10, spread=1.0, seed=1)[0], clouds("xyz", 10, seed=1)[0]])
+    told = [list(model.predict(batch)) for model in (classifier, again)]
+    assert told[0] == told[1] == list(classifier.predict(batch, false_discovery=expected or "none"))
