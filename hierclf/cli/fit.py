@@ -15,6 +15,7 @@ import click
 import yaml
 
 import hierclf
+from hierclf.cli.shares import share_or_none
 from hierclf.errors import ConfigError
 
 LONGEST_VALUE = 10_000
@@ -37,6 +38,18 @@ ESTIMATES = "How well newcomers should be noticed"
 @click.option("--promise", help="average, confident, per_class, cross, two_sided or none. [default: average]")
 @click.option("--confidence", type=float, help="Of the promise confident. [default: 0.95]")
 @click.option("--other-accepted", type=float, help="Of the promise two_sided. [default: 0.05]")
+@click.option(
+    "--false-discovery",
+    type=share_or_none,
+    metavar="SHARE|none",
+    help="Let predict look at all pictures together: of those turned away, at most this share known. [default: none]",
+)
+@click.option(
+    "--correct",
+    type=share_or_none,
+    metavar="SHARE|none",
+    help="Share of known images answered right, or with an ancestor. [default: 0.95]",
+)
 @click.option("--node-gates", help="Gates below the root: auto, none, or names with commas. [default: auto]")
 @click.option("--seed", type=int, help="Of everything random. [default: 0]")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any other setting of the Python API.")

@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from hierclf.cli.shares import share_or_none
 from hierclf.errors import ConfigError
 from hierclf.files import whole_file
 from hierclf.runs import model_folder
@@ -28,9 +29,10 @@ PICTURES_AT_ONCE = 1024
 @click.option("--rule", help="threshold, leaf, expected_distance or information. [default: as fitted]")
 @click.option(
     "--false-discovery",
-    type=float,
-    metavar="SHARE",
-    help="Of those turned away, at most this share known on average; looks at all pictures together.",
+    type=share_or_none,
+    metavar="SHARE|none",
+    help="Of those turned away, at most this share known on average; looks at all pictures together. none looks at "
+    "each alone. [default: as fitted]",
 )
 @click.option("-o", "--out", help="Write to a file instead of the screen.")
 def predict(
@@ -38,7 +40,7 @@ def predict(
     images: tuple[str, ...],
     form: str,
     rule: str | None,
-    false_discovery: float | None,
+    false_discovery: float | str | None,
     out: str | None,
 ) -> None:
     """Decide about IMAGES with the model of RUN: files, folders, patterns, or - for a list on standard input.
@@ -56,11 +58,12 @@ def predict(
     if out is not None and not Path(out).absolute().parent.is_dir():
         raise ConfigError(f"there is no folder {Path(out).absolute().parent} to write {Path(out).name} in")
     model = HierarchicalClassifier.load(saved)
-    if false_discovery is not None and not 0 < false_discovery < 1:
-        raise ConfigError(f"--false-discovery is a share between 0 and 1, got {false_discovery:g}")
+    rate = model.discovery_rate(false_discovery)
+    if rate is not None and not 0 < rate < 1:
+        raise ConfigError(f"--false-discovery is a share between 0 and 1, got {rate:g}")
     seen: list[Any] = []
-    failed = _write(_records(model, _listed(images), rule, false_discovery, seen), form, out)
-    for told in remarks(model.model_, seen, false_discovery):
+    failed = _write(_records(model, _listed(images), rule, rate, seen), form, out)
+    for told in remarks(model.model_, seen, rate):
         click.echo(told, err=True)
     if failed:
         click.echo(f"{failed} of the pictures could not be read; the rows say why", err=True)
@@ -77,7 +80,7 @@ def _listed(images: tuple[str, ...]) -> list[str]:
 
 
 def _records(
-    model: Any, names: list[str], rule: str | None, false_discovery: float | None, seen: list[Any]
+    model: Any, names: list[str], rule: str | None, rate: float | None, seen: list[Any]
 ) -> Iterator[dict[str, Any]]:
     """The rows, in order; what the gates think of each image is noted in ``seen`` on the way."""
     from hierclf.model import Operation
@@ -86,11 +89,11 @@ def _records(
     inner = model.model_
     operation = inner.operation if rule in (None, inner.operation.rule) else Operation(rule=rule)
     readings = _readings(model, names)
-    if false_discovery is not None:  # a promise about all of them together
+    if rate is not None:  # a promise about all of them together
         readings = iter([Reading.joined(list(readings))])
     for reading in readings:
         seen.append(reading.unknown_score_B)
-        away_B = None if false_discovery is None else inner.discovered(reading, false_discovery)
+        away_B = None if rate is None else inner.discovered(reading, rate)
         yield from inner.decide(reading, operation=operation, away_B=away_B).to_records()
 
 

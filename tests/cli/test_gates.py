@@ -111,6 +111,9 @@ def test_settings_of_the_gates_reach_the_model(fitted):
         (("--confidence", "95"), "confidence: input should be less than 1"),
         (("--other-accepted", "0"), "other_accepted: input should be greater than 0"),
         (("--promise", "two_sided"), "give some"),
+        (("--correct", "2"), "correct: input should be less than 1, got 2"),
+        (("--false-discovery", "0"), "false_discovery: input should be greater than 0, got 0"),
+        (("--false-discovery", "0.1", "--promise", "cross"), "got promise='cross' and false_discovery=0.1"),
     ],
 )
 def test_mistakes_are_told_and_leave_no_run(words, told, top):
@@ -177,6 +180,49 @@ def test_nothing_can_be_discovered_without_a_promise(top):
     result = invoke("predict", top / "unbound", train, "--false-discovery", "0.1")
     assert isinstance(result.exception, HierclfError)
     assert "it takes a gate with promise=" in str(result.exception)
+
+
+def test_both_shares_are_settings_of_a_fit(top):
+    train = embeddings(top / "shares.npz", "abe")
+    np.save(top / "some.npy", np.concatenate([clouds("abe", 8, spread=1.0)[0], clouds("qr", 10)[0]]))
+    words = ("fit", train, "--backbone", "none", "-o", top / "shares", "--correct", "none", "--false-discovery", "0.3")
+    result = invoke(*words)
+    assert result.exit_code == 0, result.output
+    assert "note: predict decides about all images of a call together" in result.output
+    settings = json.loads((top / "shares" / "config.json").read_text())["settings"]
+    assert (settings["correct"], settings["false_discovery"]) == ("none", 0.3)
+    model = HierarchicalClassifier.load(top / "shares")
+    assert (model.model_.operation.correct, model.false_discovery) == (None, 0.3)
+
+    def rows(*options):
+        answer = invoke("predict", top / "shares", top / "some.npy", *options)
+        assert answer.exit_code == 0, answer.output
+        return [json.loads(line) for line in answer.stdout.splitlines()], answer.stderr
+
+    values = np.load(top / "some.npy")
+    stored, told = rows()
+    assert stored == rows("--false-discovery", "0.3")[0] == model.predict(values).to_records()
+    assert "at most 30 % of the images that are called other are known ones" in told
+    assert "at most 1 % of" in rows("--false-discovery", "0.01")[1]
+    alone, told = rows("--false-discovery", "none")
+    assert alone == model.predict(values, false_discovery="none").to_records() != stored
+    assert "promise:" not in told
+
+
+def test_both_shares_may_stand_in_a_taxonomy(top):
+    groups = Taxonomy.from_edges({"vowel": ["a", "e"], "consonant": ["b"]}, root="letter")
+    replace(groups, correct=0.8, false_discovery=0.3).to_yaml(top / "shares.yaml")
+    train = embeddings(top / "written.npz", "abe")
+    words = ("fit", train, "--backbone", "none", "--taxonomy", top / "shares.yaml")
+    assert invoke(*words, "-o", top / "written").exit_code == 0
+    model = HierarchicalClassifier.load(top / "written")
+    assert (model.model_.operation.correct, model.discovery_rate()) == (0.8, 0.3)
+    np.save(top / "two.npy", clouds("ab", 1)[0])
+    assert "promise: " in invoke("predict", top / "written", top / "two.npy").stderr
+    result = invoke(*words, "-o", top / "unbound_written", "--promise", "none")
+    assert "got promise='none' and false_discovery=0.3" in str(result.exception)
+    assert not (top / "unbound_written").exists()
+    assert invoke(*words, "-o", top / "freed", "--promise", "none", "--false-discovery", "none").exit_code == 0
 
 
 def drift_of(run, path):
