@@ -90,6 +90,7 @@ def test_tables_name_what_there_is():
     assert set(NODE_SCORES) == set(node_scores)
     assert sorted(table_after("### What it is compared with")) == sorted(references)
     assert table_after("### Promises") == list(guarantees)
+    assert table_after("Two more promises stand") == ["correct", "false_discovery"]
     assert table_after("- **Decision.**") == list(STATUSES)
     tried = {"mirrored", "upside_down", "rotated_90", "rotated_180", "rotated_270"}
     named = README[README.index("### Negatives for nothing") : README.index("### What it is compared with")]
@@ -109,7 +110,7 @@ def test_the_taxonomy_is_one():
     taxonomy = parse_taxonomy(text, "README.md")
     assert taxonomy.parents("o") == ("vowel", "round") or set(taxonomy.parents("o")) == {"vowel", "round"}
     assert (taxonomy.keep, taxonomy.promise, taxonomy.confidence) == (0.95, "confident", 0.9)
-    assert taxonomy.node_gates == "auto"
+    assert (taxonomy.node_gates, taxonomy.correct, taxonomy.false_discovery) == ("auto", 0.9, 0.1)
 
 
 def test_two_commands_set_up_and_run():
