@@ -42,7 +42,9 @@ from hierclf.training import (
     check_choices,
     choose_backbone,
     embedding_matrix,
+    few_threads,
     fit_model,
+    needed_to_calibrate,
     prepare_embeddings,
     prepare_images,
 )
@@ -270,6 +272,7 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
             "keep": settings.keep,
             "calibration_share": settings.calibration_share,
             "seed": settings.seed,
+            "needed": needed_to_calibrate(settings),
         }
         if settings.backbone is None:
             backbone, store, assumed = None, None, tuple[str, ...]()
@@ -299,8 +302,8 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
     def refit_gate(self, **settings: Any) -> HierarchicalClassifier:
         """The same backbone and head behind another gate or rule; nothing is trained, everything is calibrated anew.
 
-        It gives what a fit with these settings would have given, in a fraction of the time; only another ``keep`` might
-        have set aside another number of images to calibrate on.
+        It gives what a fit with these settings would have given, in a fraction of the time; only another ``keep`` or
+        ``promise`` might have set aside another number of images to calibrate on.
 
         Args:
             settings: any of `GATE_SETTINGS`.
@@ -322,16 +325,17 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         checked = refitted._settings(refitted._given_taxonomy())
         check_choices(checked)
         fitted, prepared = self.fitted_, self.prepared_
-        model, notes = calibrate_model(
-            fitted.model,
-            fitted.embedding_nD,
-            fitted.other_mD,
-            prepared,
-            checked,
-            made=fitted.made,
-            earlier=fitted.earlier,
-            trained=fitted.trained,
-        )
+        with few_threads(fitted.embedding_nD.numel()):
+            model, notes = calibrate_model(
+                fitted.model,
+                fitted.embedding_nD,
+                fitted.other_mD,
+                prepared,
+                checked,
+                made=fitted.made,
+                earlier=fitted.earlier,
+                trained=fitted.trained,
+            )
         notes = (*notes, *_together(checked))
         kept = tuple(note for note in self.notes_ if note not in fitted.calibration_notes)
         refitted._adopt(model, notes=(*kept, *notes), values=self._values)

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import threading
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +147,18 @@ def _nothing(message: str) -> str:
     raise ConfigError(message)
 
 
+def _taxonomy(source: str | None, typed: set[str]) -> Any:
+    """The taxonomy, silent about what was said on the command line."""
+    from hierclf.classifier import OF_TAXONOMY
+    from hierclf.taxonomy import Taxonomy
+
+    if source is None or not typed & set(OF_TAXONOMY):
+        return source
+    silent = typed & set(OF_TAXONOMY) | ({"confidence", "other_accepted"} if "promise" in typed else set())
+    nothing: dict[str, Any] = dict.fromkeys(silent)
+    return replace(Taxonomy.from_yaml(source), **nothing)
+
+
 def _run(folder: Any, config: dict[str, Any], *, as_json: bool) -> None:
     from hierclf.classifier import HierarchicalClassifier
     from hierclf.runs import environment
@@ -155,7 +167,7 @@ def _run(folder: Any, config: dict[str, Any], *, as_json: bool) -> None:
 
     settings = _python(config["settings"])
     folder.write_json("environment.json", environment())
-    classifier = HierarchicalClassifier(config["taxonomy"], **settings)
+    classifier = HierarchicalClassifier(_taxonomy(config["taxonomy"], set(settings)), **settings)
     images, labels, other = _sources(config, embeddings=settings["backbone"] is None)
 
     def keep(state: TrainingState) -> None:

@@ -9,10 +9,12 @@ from hierclf.training.chosen_backbone import choose_backbone
 from hierclf.training.embeddings import embedding_matrix, target_column, target_texts
 from hierclf.training.fine_tune import TrainingState, fine_tune
 from hierclf.training.fit import Fitted, fit_model
+from hierclf.training.gating import needed_to_calibrate
 from hierclf.training.linear import LabelledEmbeddings, fit_head
 from hierclf.training.parts import Parts, divide
 from hierclf.training.preparation import Prepared, prepare_embeddings, prepare_images
 from hierclf.training.schedule import Schedule
+from hierclf.training.threads import few_threads
 from hierclf.training.trainer import TrainingImages
 
 __all__ = [
@@ -28,9 +30,11 @@ __all__ = [
     "choose_backbone",
     "divide",
     "embedding_matrix",
+    "few_threads",
     "fine_tune",
     "fit_head",
     "fit_model",
+    "needed_to_calibrate",
     "prepare_embeddings",
     "prepare_images",
     "target_column",

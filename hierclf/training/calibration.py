@@ -23,6 +23,9 @@ from hierclf.training.score_choice import usual_root_scores
 
 # n known images, m images of other, B images, D embedding, L leaves
 
+FEWEST_FOR_SURPRISE = 20
+"""Known images of split A without which nobody can tell what is rare among them."""
+
 USUAL_POINT = 0.5
 """Where a rule works when nothing was calibrated."""
 
@@ -60,8 +63,13 @@ def calibrate_model(
     usual = made.scores if made else usual_root_scores(other=images.other is not None, given=model.backbone is None)
     gate = build_gate(images, settings, usual)
     notes = [] if gate is None else _estimates(gate, trained)
-    if gate is not None and not gate.promise.holds:
+    if gate is not None and (not gate.promise.holds or settings.promise == "per_class"):
         notes.append(gate.promise.sentence)
+    if gate is not None and settings.promise == "none" and len(images.tune) < FEWEST_FOR_SURPRISE:
+        notes.append(
+            f"What is usual among known images was learnt from {len(images.tune)} of them; with so few, most images "
+            "may seem new. Add known images, or ask for a promise."
+        )
     calibration = torch.from_numpy(prepared.parts.calibration)
     label_n = torch.from_numpy(prepared.label_n)
     operation = _operation(model, embedding_nD[calibration], label_n[calibration], settings)

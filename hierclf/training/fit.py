@@ -29,6 +29,7 @@ from hierclf.training.fine_tune import TrainingState
 from hierclf.training.linear import LabelledEmbeddings, fit_head
 from hierclf.training.negatives import MadeEmbeddings
 from hierclf.training.preparation import Prepared
+from hierclf.training.threads import few_threads
 
 # n known images, m images of other, B images, D embedding, N nodes, K nodes on the longest path
 
@@ -99,27 +100,28 @@ def fit_model(
         features = trained_features(
             prepared, backbone, settings, plan, weight_NK, progress=progress, state=state, on_epoch=on_epoch
         )
-    head, flat, earlier = _heads(features, prepared, settings, plan, weight_NK)
-    trained = features.head is not None
-    ungated = Model(
-        plan=plan,
-        backbone=backbone,
-        head=head,
-        gate=None,
-        operation=Operation(rule=settings.rule),
-        baseline=Baseline(head=flat, calibration_scores=torch.empty(0, dtype=torch.float64)),
-        in_features=features.embedding_nD.shape[1],
-    )
-    model, notes = calibrate_model(
-        ungated,
-        features.embedding_nD,
-        features.other_mD,
-        prepared,
-        settings,
-        made=features.made,
-        earlier=earlier,
-        trained=trained,
-    )
+    with few_threads(features.embedding_nD.numel()):
+        head, flat, earlier = _heads(features, prepared, settings, plan, weight_NK)
+        trained = features.head is not None
+        ungated = Model(
+            plan=plan,
+            backbone=backbone,
+            head=head,
+            gate=None,
+            operation=Operation(rule=settings.rule),
+            baseline=Baseline(head=flat, calibration_scores=torch.empty(0, dtype=torch.float64)),
+            in_features=features.embedding_nD.shape[1],
+        )
+        model, notes = calibrate_model(
+            ungated,
+            features.embedding_nD,
+            features.other_mD,
+            prepared,
+            settings,
+            made=features.made,
+            earlier=earlier,
+            trained=trained,
+        )
     return Fitted(
         model=model,
         embedding_nD=features.embedding_nD,

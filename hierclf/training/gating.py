@@ -39,7 +39,8 @@ from hierclf.gates import (
     minimum_calibration_size,
     raw_scores,
 )
-from hierclf.promises import pool_classes, stratified_folds
+from hierclf.gates.guarantee import alpha_of
+from hierclf.promises import minimum_confident_size, pool_classes, stratified_folds
 from hierclf.promises.conformal import sorted_scores
 from hierclf.settings import Settings
 from hierclf.training.choices import gate_scores
@@ -83,6 +84,14 @@ def build_gate(images: GateImages, settings: Settings, usual_scores: Sequence[st
         return _crossed(gate, images, settings, usual_scores)
     statistic = gate.statistic(images.evidence(images.calibration))
     return gate.guaranteed(_guarantee(gate, statistic, images, settings, kept_other))
+
+
+def needed_to_calibrate(settings: Settings) -> int:
+    """Calibration images without which the promise turns nobody away."""
+    alpha = alpha_of(settings.keep)
+    if settings.promise == "confident":
+        return minimum_confident_size(alpha, 1 - settings.confidence)
+    return minimum_calibration_size(alpha)
 
 
 def _fitted(images: GateImages, choice: ScoreChoice, settings: Settings, generator: Generator) -> Gate:
@@ -149,7 +158,8 @@ def _with_other_kept(images: GateImages, settings: Settings) -> tuple[GateImages
             "all of them; freeze it (freeze=True, --freeze)"
         )
     order = torch.randperm(len(images.other), generator=torch.Generator().manual_seed(settings.seed))
-    count = max(1, round(OTHER_SHARE * len(order)))
+    wanted = max(round(OTHER_SHARE * len(order)), minimum_calibration_size(settings.other_accepted))
+    count = max(1, min(wanted, len(order) // 2))
     return replace(images, other=images.other[order[count:].sort().values]), images.other[order[:count].sort().values]
 
 

@@ -34,7 +34,13 @@ class Parts:
 
 
 def divide(
-    label_n: np.ndarray, *, keep: float, calibration_share: float, seed: int, groups: np.ndarray | None = None
+    label_n: np.ndarray,
+    *,
+    keep: float,
+    calibration_share: float,
+    seed: int,
+    needed: int | None = None,
+    groups: np.ndarray | None = None,
 ) -> Parts:
     """Divide known images: calibration gets its share, and up to twice as much as the promise needs if there is room.
 
@@ -43,6 +49,7 @@ def divide(
         keep: share of known images to keep.
         calibration_share: share to calibrate on, at least.
         seed: of the split.
+        needed: calibration images without which the promise turns nobody away; None takes those of the usual promise.
         groups: equal numbers for copies of one image, which stay together.
 
     Returns:
@@ -67,7 +74,7 @@ def divide(
             f"calibration_share={calibration_share:g} leaves less than {100 * SMALLEST_FIT_SHARE:g} % of the {count} "
             f"known images to learn from; take at most {most:.2g}"
         )
-    least = minimum_calibration_size(1 - keep)
+    least = minimum_calibration_size(1 - keep) if needed is None else needed
     calibration = max(calibration_share, min(2 * least / count, LARGEST_CALIBRATION_SHARE))
     if least <= LARGEST_SHARE_FOR_ANY_GATE * count:
         calibration = max(calibration, least / count)

@@ -66,6 +66,7 @@ def prepare_images(
     keep: float,
     calibration_share: float,
     seed: int,
+    needed: int | None = None,
     cache: str | None = None,
     progress: Progress = silent,
 ) -> Prepared:
@@ -79,6 +80,7 @@ def prepare_images(
         keep: share of known images to keep, which says how many calibration images are needed at least.
         calibration_share: share of the known images to calibrate on.
         seed: of the split.
+        needed: calibration images that the promise takes at least; None for the usual promise.
         cache: folder for what the scan found out, or None.
         progress: how to show how far the scan is.
 
@@ -123,6 +125,7 @@ def prepare_images(
         keep=keep,
         calibration_share=calibration_share,
         seed=seed,
+        needed=needed,
         groups=found.groups[found.readable][known],
     )
     notes.extend(_set_aside(node_n[known], parts, taxonomy))
@@ -195,6 +198,7 @@ def prepare_embeddings(
     keep: float,
     calibration_share: float,
     seed: int,
+    needed: int | None = None,
 ) -> Prepared:
     """The same for embeddings ``(n, D)`` with labels, and ``(m, D)`` of other.
 
@@ -223,7 +227,7 @@ def prepare_embeddings(
     missing = [leaf for leaf in taxonomy.leaves if taxonomy.index(leaf) not in seen]
     if missing:
         notes.append(f"{len(missing)} leaves of the taxonomy have no example: {_named(missing)}.")
-    parts = divide(label_n, keep=keep, calibration_share=calibration_share, seed=seed)
+    parts = divide(label_n, keep=keep, calibration_share=calibration_share, seed=seed, needed=needed)
     notes.extend(_set_aside(label_n, parts, taxonomy))
     kinds, kind_m = _kinds(kind_names)
     return Prepared(
@@ -264,7 +268,7 @@ def _taxonomy(
         return given, []
     flat = taxonomy_of_labels(labels)
     notes = [
-        f"No taxonomy was given: the {len(flat.leaves)} classes stand side by side right under {flat.root!r}. Write "
+        f"No taxonomy was given: {_classes(len(flat.leaves))} side by side right under {flat.root!r}. Write "
         "one with `hierclf taxonomy init` to group them."
     ]
     if empty:
@@ -289,14 +293,18 @@ def _without_copies(count: int, new: int) -> list[str]:
     return [f"{count - new} of other are copies of known images and were left out."] if new < count else []
 
 
+def _classes(count: int) -> str:
+    return "the one class stands" if count == 1 else f"the {count} classes stand"
+
+
 def _set_aside(label_n: np.ndarray, parts: Parts, taxonomy: Taxonomy) -> list[str]:
     """A note on classes whose only image was set aside."""
     aside = [taxonomy.nodes[node] for node in np.setdiff1d(label_n, label_n[parts.fit])]
     if not aside:
         return []
     return [
-        f"{len(aside)} classes have their only image set aside for choices or for the promise, so they can hardly be "
-        f"recognised: {_named(aside)}. Add images."
+        f"{'1 class has its' if len(aside) == 1 else f'{len(aside)} classes have their'} only image set aside for "
+        f"choices or for the promise and can hardly be recognised: {_named(aside)}. Add images."
     ]
 
 

@@ -333,3 +333,16 @@ def test_explain_does_without_gates(pictures, top):
     output = invoke("explain", top / "ungated", picture).output
     assert "gate p" not in output
     assert "promise" not in output
+
+
+def test_what_is_typed_goes_before_what_the_taxonomy_says(top):
+    train = embeddings(top / "typed.npz", "ab")
+    (top / "typed.yaml").write_text(
+        "version: 1\nroot: letter\ntree: [a, b]\nother: {keep: 0.8, promise: confident, confidence: 0.9}\n"
+    )
+    said = ("--taxonomy", top / "typed.yaml", "--backbone", "none")
+    result = invoke("fit", train, *said, "-o", top / "typed", "--promise", "average", "--keep", "0.95", "--json")
+    assert result.exit_code == 0, result.output
+    assert "At most 5 % of known images" in json.loads(result.stdout)["promise"]
+    result = invoke("fit", train, *said, "-o", top / "untyped", "--json")
+    assert "With 90 % confidence" in json.loads(result.stdout)["promise"]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from hierclf.classifier import HierarchicalClassifier
 from hierclf.dag import compile_plan
 from hierclf.errors import ConfigError, DataError
 from hierclf.gates import Evidence
@@ -14,11 +15,12 @@ from hierclf.gates.gate import INNER_SHARE
 from hierclf.settings import Settings
 from hierclf.taxonomy import Taxonomy
 from hierclf.training.gate_images import GateImages
-from hierclf.training.gating import build_gate
+from hierclf.training.gating import build_gate, needed_to_calibrate
 from hierclf.training.quick_head import quick_head
 from hierclf.training.score_choice import choose_scores, usual_root_scores
 from tests.conftest import DEEP_DAG
 from tests.gates.synthetic import auroc, planted
+from tests.synthetic import clouds
 
 GROUPS = Taxonomy.from_edges(
     {"digit": ["0", "1", "2", "3"], "letter": ["a", "b", "c"], "mark": ["!", "?"]}, root="sign"
@@ -247,9 +249,9 @@ def test_two_sided_needs_images_of_other_that_nothing_was_trained_on(groups):
     with pytest.raises(ConfigError, match="give some"):
         groups.build(groups.with_other(1), promise="two_sided")
     gate = groups.build(groups.with_other(60), promise="two_sided")
-    assert len(gate.guarantee.other) == 18  # three in ten; the other 42 teach
+    assert len(gate.guarantee.other) == 19  # as many as the promise takes; the other 41 teach
     poisoned = groups.with_other(60)
-    kept = torch.randperm(60, generator=torch.Generator().manual_seed(0))[:18]
+    kept = torch.randperm(60, generator=torch.Generator().manual_seed(0))[:19]
     garbage = poisoned.other.embedding_BD.clone()
     garbage[kept] = 1e3
     again = groups.build(replace(poisoned, other=groups.evidence(garbage, poisoned.other.label_B)), promise="two_sided")
@@ -335,3 +337,28 @@ def test_on_both_sides_as_promised():
 def test_without_a_promise_nobody_is_turned_away_for_a_p_value():
     shares, _, _ = shares_turned_away("none", 5)
     assert (shares == 0).all()
+
+
+@pytest.mark.parametrize(("promise", "needed"), [("average", 19), ("per_class", 19), ("confident", 59)])
+def test_as_many_calibration_images_are_set_aside_as_the_promise_takes(promise, needed):
+    assert needed_to_calibrate(Settings(promise=promise)) == needed
+    values, labels = clouds("abcdef", 50)
+    model = HierarchicalClassifier(gate="knn", promise=promise, leave_one_out=False).fit(values, labels)
+    assert model.model_.gate.promise.holds
+    assert len(model.prepared_.parts.calibration) >= needed
+
+
+def test_enough_of_other_is_kept_for_a_promise_about_it():
+    values, labels = clouds("abcdef", 50)
+    model = HierarchicalClassifier(gate="knn", promise="two_sided", leave_one_out=False)
+    model.fit(values, labels, other=clouds("xyz", 20)[0])
+    assert model.model_.gate.promise.m >= 19
+    assert model.model_.gate.promise.holds
+
+
+def test_notes_tell_which_classes_share_a_promise_and_when_nothing_is_known_of_the_usual():
+    values, labels = clouds("abcdef", 50)
+    model = HierarchicalClassifier(gate="knn", promise="per_class", leave_one_out=False).fit(values, labels)
+    assert any("in groups" in note for note in model.notes_)
+    few = HierarchicalClassifier(gate="knn", promise="none", leave_one_out=False).fit(values[::30], labels[::30])
+    assert any("most images may seem new" in note for note in few.notes_)
