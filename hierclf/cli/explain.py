@@ -20,7 +20,7 @@ SMALLEST = 0.001
 
 LEGEND = {
     "probability": "number      the chance that the image belongs under the node, given that it is known",
-    "gate_p_value": "gate p      about how many known images of the node look as strange there; the p of the whole route decides",
+    "gate_p_value": "gate p      about how many known images of the node look as strange; the route has a p of its own",
     "novel": "new         the chance that it is none of the known children, given that it belongs under the node",
     "expected_auroc": "newcomers   how well children forgotten on purpose were noticed there: an estimate, no promise",
 }
