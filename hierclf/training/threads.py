@@ -1,7 +1,7 @@
 """Small problems on one thread.
 
 The linear algebra of a few hundred images is done in microseconds. Threads that wait for each other cost more than
-that, and many times more where another process keeps a core busy: a fit of 300 embeddings took 19 s instead of 0.4 s.
+that, and many times more where another process keeps a core busy.
 """
 
 from __future__ import annotations
