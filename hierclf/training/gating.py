@@ -131,9 +131,8 @@ def _guarantee(
         return Confident(keep=keep, scores=sorted_scores(scores), confidence=settings.confidence)
     if settings.promise == "per_class":
         enough = minimum_calibration_size(1 - keep) * len(images.fit) / max(len(scores), 1)
-        taken_for = gate.statistic(images.evidence(images.tune)).node_B
         of_fit = images.label_n[images.fit]
-        counted = of_fit[images.plan.leaf_slot_N[of_fit] >= 0] if len(of_fit) else taken_for
+        counted = of_fit[images.plan.leaf_slot_N[of_fit] >= 0]
         pools = pool_classes(counted, images.plan.path_NK, max(1, int(np.ceil(1.2 * enough))))
         return ForEachClass(keep=keep, scores=scores, nodes=statistic.node_B, pools=pools, leaves=images.plan.leaf_L)
     if settings.promise == "two_sided":
