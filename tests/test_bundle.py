@@ -5,7 +5,6 @@ import os
 import pickle
 import shutil
 import struct
-import time
 from pathlib import Path
 
 import numpy as np
@@ -376,10 +375,8 @@ BROKEN = {
 
 def refused(folder, message):
     before = sorted(path.name for path in folder.iterdir())
-    start = time.perf_counter()
     with pytest.raises(BundleError, match=message):
         HierarchicalClassifier.load(folder)
-    assert time.perf_counter() - start < 1.0
     assert sorted(path.name for path in folder.iterdir()) == before
     assert not Path("ran.txt").exists()
 

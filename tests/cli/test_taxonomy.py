@@ -2,7 +2,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 
 import pytest
 from click.testing import CliRunner
@@ -139,14 +138,11 @@ def test_bad_input_is_one_message_and_exit_code_2(tmp_path):
     assert "bad.yaml:1:19" in done.stderr
 
 
-def test_checking_starts_quickly_and_without_torch():
+def test_checking_starts_without_anything_heavy():
     code = (
         "import sys\nfrom hierclf.cli import main\ntry:\n    main()\nfinally:\n"
         "    print([name for name in ('torch', 'numpy', 'sklearn', 'pydantic', 'networkx') if name in sys.modules])"
     )
-    start = time.perf_counter()
     done = shell("taxonomy", "check", "characters", code=code)
-    took = time.perf_counter() - start
     assert done.stdout.splitlines()[-1] == "[]"
     assert "36 leaves" in done.stdout
-    assert took < 5, f"{took:.2f} s; half a second on a machine of its own"

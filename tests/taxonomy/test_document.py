@@ -5,7 +5,7 @@ import re
 import string
 import subprocess
 import sys
-import time
+import tracemalloc
 import unicodedata
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from hierclf.taxonomy.document import (
 )
 from hierclf.taxonomy.fault import RULES
 from hierclf.taxonomy.taxonomy import Taxonomy
+from tests.work import calls
 
 USERS_EXAMPLE = """\
 # yaml-language-server: $schema=./taxonomy.schema.json
@@ -372,26 +373,26 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
-def test_hostile_text_is_refused_quickly(text):
-    start = time.process_time()
-    faults = check_taxonomy(text + "\n")
-    took = time.process_time() - start
+def test_hostile_text_is_refused_with_little_work(text):
+    faults = []
+    work = calls(lambda: faults.extend(check_taxonomy(text + "\n")))
     assert faults
     assert all(fault.line >= 1 and fault.column >= 1 for fault in faults)
     assert all(len(line) < 2500 for line in str(faults[0]).splitlines())
-    assert took < 1, f"{took:.2f} s; a tenth of a second on a machine of its own"
+    assert work < 200_000  # the most is 61,000, for suggestions to 2,000 unknown classes
 
 
 def test_a_huge_file_is_not_even_opened(tmp_path):
     huge = tmp_path / "huge.yaml"
     with huge.open("wb") as file:
         file.truncate(2**30)  # sparse: a gigabyte of zeros
-    start = time.process_time()
+    tracemalloc.start()
     (fault,) = check_taxonomy(huge)
+    assert tracemalloc.get_traced_memory()[1] < 2**20
+    tracemalloc.stop()
     assert fault.rule == "too-large"
     assert "1,024 MiB" in fault.message
     assert str(fault).startswith(f"{huge}:1:1: ")
-    assert time.process_time() - start < 0.5
 
 
 def test_more_classes_than_the_limit_are_refused():
@@ -447,27 +448,13 @@ def outline_chain(n: int) -> str:
 
 @pytest.mark.parametrize("outline", [outline_star, outline_groups, outline_chain])
 def test_a_hundred_thousand_classes_are_read(outline):
-    start = time.process_time()
-    taxonomy = parse_taxonomy(outline(100_000))
-    took = time.process_time() - start
-    assert 100_000 <= len(taxonomy) <= 100_002
-    assert took < 8, f"{took:.1f} s; two seconds on a machine of its own"
+    assert 100_000 <= len(parse_taxonomy(outline(100_000))) <= 100_002
 
 
-def test_reading_is_not_slower_than_the_loader_it_replaces():
-    if not yaml.__with_libyaml__:
-        pytest.skip("PyYAML without libyaml")
-    text = outline_groups(20_000)
-
-    def seconds(read) -> float:
-        times = []
-        for _ in range(3):
-            start = time.process_time()
-            read(text)
-            times.append(time.process_time() - start)
-        return min(times)
-
-    assert seconds(parse_taxonomy) < 1.5 * seconds(lambda text: yaml.load(text, Loader=yaml.CSafeLoader))
+@pytest.mark.parametrize("outline", [outline_star, outline_groups, outline_chain])
+def test_the_work_of_reading_grows_with_the_classes_and_no_faster(outline):
+    short, long = outline(2_000), outline(8_000)
+    assert calls(lambda: parse_taxonomy(long)) < 4.1 * calls(lambda: parse_taxonomy(short))
 
 
 def test_a_loop_of_many_classes_is_reported():
