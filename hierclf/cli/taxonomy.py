@@ -89,7 +89,11 @@ def convert(source: str, target: str, root: str | None, force: bool, as_json: bo
 @click.argument("after")
 @as_json
 def diff(before: str, after: str, as_json: bool) -> None:
-    """Say what changed from BEFORE to AFTER: nodes added (+), removed (-), renamed (~), moved (>), tables (!).
+    """Say what changed from BEFORE to AFTER, one fact a line.
+
+    Nodes were added (+), removed (-), renamed (~), joined (&), split (/), dissolved into a node above them (<), put
+    around others (*) or moved (>); tables changed (!). Meta-classes are recognised by the classes below them, so that
+    a class whose parent was merely renamed, joined or split did not move.
 
     Exit code 0: nothing changed. 1: something did.
     """

@@ -110,6 +110,29 @@ def test_diff_answers_by_its_exit_code(call, tmp_path):
     assert json.loads(call("diff", "--json", "good.yaml", "other.yaml").stdout)["added"] == ["b"]
 
 
+def test_diff_tells_joins_once_and_programs_everything(call, tmp_path):
+    (tmp_path / "joined.yaml").write_text("tree: {sign: [0, 1, a]}\n")
+    answer = call("diff", "good.yaml", "joined.yaml")
+    assert (answer.exit_code, answer.stdout) == (1, "& digit + letter joined into sign\n")
+    assert json.loads(call("diff", "--json", "good.yaml", "joined.yaml").stdout) == {
+        "same": False,
+        "added": ["sign"],
+        "removed": ["digit", "letter"],
+        "renamed": [],
+        "moved": [],
+        "changed": [],
+        "joined": [[["digit", "letter"], "sign"]],
+        "split": [],
+        "dissolved": [],
+        "grouped": [],
+    }
+
+
+def test_the_help_of_diff_explains_every_mark(call):
+    answer = call("diff", "--help").stdout
+    assert all(f"({mark})" in answer for mark in "+-~&/<*>!")
+
+
 def test_init_from_names_and_from_a_folder(call, tmp_path):
     assert call("init", "cat", "dog").exit_code == 0
     assert load_taxonomy(tmp_path / "taxonomy.yaml").leaves == ("cat", "dog")
