@@ -35,6 +35,8 @@ _HOME = {
     "Taxonomy": "hierclf.taxonomy",
     "TaxonomyError": "hierclf.errors",
     "UnknownName": "hierclf.errors",
+    "discover": "hierclf.discovery",
+    "discover_taxonomy": "hierclf.discovery",
     "evaluate": "hierclf.examination",
     "list_backbones": "hierclf.backbones",
     "load_images": "hierclf.data",
@@ -64,6 +66,8 @@ __all__ = [  # noqa: PLE0604, RUF100
     "TaxonomyError",
     "UnknownName",
     "__version__",
+    "discover",
+    "discover_taxonomy",
     "evaluate",
     "list_backbones",
     "load_images",
@@ -76,6 +80,7 @@ if TYPE_CHECKING:
     from hierclf.classifier import HierarchicalClassifier
     from hierclf.data import ImageSet, load_images
     from hierclf.decisions import STATUSES, Decision, Decisions
+    from hierclf.discovery import discover, discover_taxonomy
     from hierclf.errors import (
         BackboneError,
         BundleError,

@@ -1,0 +1,28 @@
+"""Meta-classes that nobody has declared: found in embeddings, weights, confusions or logits, with how sure that is."""
+
+from hierclf.discovery.confusion import distances_from_confusion
+from hierclf.discovery.cut import LocalCut
+from hierclf.discovery.dendrogram import Dendrogram
+from hierclf.discovery.discovery import Clade, Discovery, discover, discover_taxonomy
+from hierclf.discovery.distances import ClassDistances
+from hierclf.discovery.embedded import distances_from_embeddings
+from hierclf.discovery.hierarchy import Finder, Hierarchy, hierarchies
+from hierclf.discovery.logits import distances_from_logits
+from hierclf.discovery.weights import distances_from_weights
+
+__all__ = [
+    "Clade",
+    "ClassDistances",
+    "Dendrogram",
+    "Discovery",
+    "Finder",
+    "Hierarchy",
+    "LocalCut",
+    "discover",
+    "discover_taxonomy",
+    "distances_from_confusion",
+    "distances_from_embeddings",
+    "distances_from_logits",
+    "distances_from_weights",
+    "hierarchies",
+]
