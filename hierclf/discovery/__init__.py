@@ -6,18 +6,24 @@ from hierclf.discovery.dendrogram import Dendrogram
 from hierclf.discovery.discovery import Clade, Discovery, discover, discover_taxonomy
 from hierclf.discovery.distances import ClassDistances
 from hierclf.discovery.embedded import distances_from_embeddings
+from hierclf.discovery.hdbscan import CondensedTree
 from hierclf.discovery.hierarchy import Finder, Hierarchy, hierarchies
+from hierclf.discovery.induced import Induced
+from hierclf.discovery.kmeans import RecursiveKMeans
 from hierclf.discovery.logits import distances_from_logits
 from hierclf.discovery.weights import distances_from_weights
 
 __all__ = [
     "Clade",
     "ClassDistances",
+    "CondensedTree",
     "Dendrogram",
     "Discovery",
     "Finder",
     "Hierarchy",
+    "Induced",
     "LocalCut",
+    "RecursiveKMeans",
     "discover",
     "discover_taxonomy",
     "distances_from_confusion",
