@@ -29,7 +29,7 @@ LAYERS = (
     "class_values",
     "classifier",
     "examination",
-    "held_out references strategies report runs",
+    "held_out model_distances references strategies report runs",
     "export serve",
     "cli",
     "__main__",

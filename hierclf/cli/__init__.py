@@ -25,6 +25,7 @@ COMMANDS = {
     "predict": ("hierclf.cli.predict", "Decide about pictures, one row each."),
     "evaluate": ("hierclf.cli.evaluate", "Measure a run on pictures whose class is known."),
     "explain": ("hierclf.cli.explain", "Say why a picture was decided as it was, node by node."),
+    "discover": ("hierclf.cli.discover", "Find meta-classes; writes a taxonomy to edit."),
     "taxonomy": ("hierclf.cli.taxonomy", "Check, draw, convert, compare and start taxonomies."),
     "doctor": ("hierclf.cli.doctor", "Look at this installation: versions, device, weights, folders."),
 }

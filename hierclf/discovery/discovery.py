@@ -24,6 +24,7 @@ from hierclf.discovery.distances import ClassDistances
 from hierclf.discovery.embedded import distances_from_embeddings
 from hierclf.discovery.hierarchy import Hierarchy, hierarchies
 from hierclf.discovery.medoids import medoids
+from hierclf.discovery.naming import earlier_names, name_clades
 from hierclf.discovery.second_parents import second_parents
 from hierclf.discovery.support import resamples
 from hierclf.errors import ConfigError
@@ -82,7 +83,7 @@ class Discovery:
     def format(self) -> str:
         """The text of a taxonomy file, with the support of each group as a comment."""
         remarks = {node: f"support {share:.2f}" for node, share in self.support.items()}
-        return format_taxonomy(self.taxonomy, comments=remarks)
+        return format_taxonomy(self.taxonomy, comments=remarks, header=self._header())
 
     def to_yaml(self, path: str | PathLike[str]) -> None:
         """Write that file; it is whole or untouched, whatever happens meanwhile.
@@ -166,6 +167,9 @@ def discover(
     root = _root(distances.classes, before) if root is None else root
     names = _names(distances.classes, below, typical, root)
     name_N = dict(zip(inner, names, strict=True)) | {hierarchy.root: root}
+    if before is not None:
+        kept = earlier_names(_taxonomy(hierarchy, name_N, (), name), before)
+        name_N = {node: kept.get(called, called) for node, called in name_N.items()}
     return Discovery(
         taxonomy=_taxonomy(hierarchy, name_N, pairs, name),
         hierarchy=hierarchy,
@@ -229,10 +233,7 @@ def _root(classes: Sequence[str], before: Taxonomy | None) -> str:
 
 def _names(classes: Sequence[str], groups: Sequence[Group], typical: Sequence[int], root: str) -> tuple[str, ...]:
     members = [tuple(classes[leaf] for leaf in group) for group in groups]
-    return tuple(
-        "-".join(group) if len(group) <= 3 else f"{classes[leaf]} + {len(group) - 1}"
-        for group, leaf in zip(members, typical, strict=True)
-    )
+    return name_clades(members, [classes[leaf] for leaf in typical], taken=(*classes, root))
 
 
 def _taxonomy(

@@ -132,7 +132,8 @@ def _compared(classes: tuple[str, ...], point_KD: Floats, **rest: Any) -> ClassD
 
 def _matrix(embeddings: npt.ArrayLike) -> npt.NDArray[Any]:
     if isinstance(embeddings, torch.Tensor):
-        embeddings = embeddings.detach().cpu().numpy()
+        embeddings = embeddings.detach().cpu()
+        embeddings = (embeddings.float() if embeddings.dtype == torch.bfloat16 else embeddings).numpy()
     try:
         matrix = np.asarray(embeddings)
         matrix = matrix if matrix.dtype in (np.float32, np.float64) else matrix.astype(np.float64)
@@ -161,7 +162,9 @@ def _groups(labels: npt.ArrayLike | None, n: int) -> tuple[tuple[str, ...], Inte
     if label_n.dtype.kind not in "iuUO":
         raise DataError(f"labels are texts or whole numbers, got dtype {label_n.dtype}")
     if label_n.dtype.kind == "O":
-        label_n = np.array(named(label_n.tolist()))
+        values = label_n.tolist()
+        whole = all(isinstance(value, int | np.integer) and not isinstance(value, bool) for value in values)
+        label_n = np.array(values if whole else named(values))
     values, group_n = np.unique(label_n, return_inverse=True)
     return named(values.tolist()), group_n.astype(np.int64)
 

@@ -161,3 +161,48 @@ def test_a_hierarchy_is_built_from_its_groups_in_any_order():
 
 def test_ways_are_listed():
     assert hierarchies.names[0] == "average"
+
+
+def test_a_later_run_keeps_the_names_that_a_person_gave():
+    distances = distances_from_embeddings(*planted())
+    first = discover(distances, bootstraps=0).taxonomy
+    group = first.parents("a0")[0]
+    edited = Taxonomy.from_edges([tuple("vowels" if node == group else node for node in edge) for edge in first.edges])
+    again = discover(distances, bootstraps=5, before=edited)
+    assert again.taxonomy.parents("a0") == ("vowels",)
+    assert again.support["vowels"] == 1
+    assert "vowels" in again.medoid
+
+
+def test_the_file_says_how_it_was_found():
+    found = discover(distances_from_embeddings(*planted()), bootstraps=10, ratio=0.8)
+    lines = found.format().splitlines()
+    assert "# Found by hierclf discover (average, ratio 0.8); edit it freely." in lines
+    assert any("10 draws" in line for line in lines)
+
+
+def test_a_class_between_two_groups_gets_a_second_parent():
+    source = np.random.default_rng(0)
+    centre = {
+        "a0": (4, 0),
+        "a1": (4, 0.3),
+        "a2": (4, -0.3),
+        "b0": (-4, 0),
+        "b1": (-4, 0.3),
+        "b2": (-4, -0.3),
+        "c": (0.3, 6),
+    }
+    centre |= {"c0": (0.0, 6.3), "x": (2.2, 2.5)}
+    labels = np.repeat(list(centre), 20)
+    embeddings = np.repeat(np.array(list(centre.values())), 20, axis=0) + 0.3 * source.normal(size=(len(labels), 2))
+    distances = distances_from_embeddings(embeddings, labels, denoise=False)
+    tree = discover(distances, bootstraps=20, ratio=1)
+    both = discover(distances, bootstraps=20, ratio=1, second=1.0)
+    assert tree.taxonomy.is_tree
+    assert tree.second == ()
+    leaves = {leaf for leaf, _, _ in both.second}
+    assert "x" in leaves
+    assert not {"a0", "b0"} & leaves
+    assert len(both.taxonomy.parents("x")) == 2
+    assert not check_taxonomy(both.format())
+    assert all(0.5 <= share <= 1 for _, _, share in both.second)
