@@ -130,8 +130,8 @@ def _moved(
     moved = []
     for node, called in found.same.items():
         old, new = before.parents(node), after.parents(called)
-        heirs = {found.same[parent] for parent in old if parent in found.same}
-        lost = [p for p in old if found.same.get(p) not in new and (p in found.same or follows[p] - {NOWHERE})]
+        homes, heirs = set(new), {found.same[parent] for parent in old if parent in found.same}
+        lost = [p for p in old if found.same.get(p) not in homes and (p in found.same or follows[p] - {NOWHERE})]
         gained = [p for p in new if p not in heirs and found.grouped.get(p) != NOWHERE]
         if node == before.root:
             gained = [parent for parent in gained if parent in known]  # a new root above the old one is told as such

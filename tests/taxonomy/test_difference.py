@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from hierclf.taxonomy.convert import load_taxonomy
 from hierclf.taxonomy.difference import difference
 from hierclf.taxonomy.taxonomy import Taxonomy
 from tests.work import calls
@@ -254,3 +255,28 @@ def test_the_work_grows_with_the_classes_and_no_faster(renamed):
 
     few, many = pair(200), pair(800)
     assert calls(lambda: difference(*many)) < 4.3 * calls(lambda: difference(*few))
+
+
+@pytest.fixture(scope="module")
+def species(shared_data):
+    return load_taxonomy(shared_data / "taxonomies" / "hiercls" / "inat21.csv")
+
+
+def test_ten_thousand_species_dealt_anew(species):
+    dealt = dict(zip(species.leaves, random.Random(0).sample(species.leaves, len(species.leaves)), strict=True))
+    after = Taxonomy(root=species.root, edges=tuple((up, dealt.get(node, node)) for up, node in species.edges))
+    found = difference(species, after)
+    (before, now) = ({node: up for up, node in taxonomy.edges} for taxonomy in (species, after))
+    expected = {(node, (before[node],), (now[node],)) for node in species.leaves if before[node] != now[node]}
+    assert set(found.moved) == expected
+    assert len(str(found).splitlines()) == len(expected) > 9_900
+
+
+def test_six_thousand_groups_called_anew(species):
+    groups = {node: f"new {node}" for node in species.internal_nodes}
+    called = Taxonomy(
+        root=groups[species.root], edges=tuple((groups[up], groups.get(node, node)) for up, node in species.edges)
+    )
+    found = difference(species, called)
+    assert set(found.renamed) == set(groups.items())
+    assert len(str(found).splitlines()) == len(groups)
