@@ -31,7 +31,7 @@ from hierclf.report import RunContext, write_comparison, write_report
 from hierclf.runs import DONE, RunFolder
 
 if TYPE_CHECKING:
-    from experiments.hold_out.config import HoldOutConfig
+    from experiments.hold_out.config import DrawnConfig
     from experiments.hold_out.division import HeldOut
 
 Loaded = TypeVar("Loaded")
@@ -50,7 +50,7 @@ class ExperimentFolder:
         self.path = Path(path)
 
     @classmethod
-    def create(cls, config: Config | HoldOutConfig) -> ExperimentFolder:
+    def create(cls, config: Config | DrawnConfig) -> ExperimentFolder:
         """A new folder, ``RUNS/NAME-1`` or the next free number, with the config in it.
 
         Raises:

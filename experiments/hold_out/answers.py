@@ -28,6 +28,7 @@ from hierclf.decisions import nearest_to_stops
 from hierclf.errors import ConfigError
 from hierclf.model import Model
 from hierclf.promises import conformal_threshold
+from hierclf.reading import Reading
 from hierclf.references import FittedReference, FittedStops, Reference
 
 # B images, n images to learn from, D embedding, N nodes
@@ -58,7 +59,11 @@ class Answers:
 
 def our_answers(model: Model, embedding_BD: Tensor) -> Answers:
     """Answers of a model of ours."""
-    reading = model.read(embedding_BD)
+    return read_answers(model, model.read(embedding_BD))
+
+
+def read_answers(model: Model, reading: Reading) -> Answers:
+    """Answers of a model of ours about what it has read."""
     decisions = model.decide(reading)
     promised_B = np.array([model.taxonomy.index(node) for node in decisions.node], dtype=np.int64)
     stops_BN = reading.stop_log_probs_BN.numpy() if model.knows_novelty else None

@@ -100,8 +100,8 @@ class DrawingConfig(Part):
     far: dict[FolderName, FarConfig] = Field(default_factory=dict)
 
 
-class HoldOutConfig(Part):
-    """A whole hold-out experiment."""
+class DrawnConfig(Part):
+    """An experiment in which classes are held out: what every such experiment is told, whatever it compares."""
 
     name: FolderName
     about: str = ""
@@ -110,12 +110,31 @@ class HoldOutConfig(Part):
     taxonomy: str | dict[str, Names]
     hold_out: DrawingConfig
     settings: Annotated[dict[str, Any], BeforeValidator(plain)] = Field(default_factory=dict)
-    strategies: Annotated[dict[FolderName, Any], Field(min_length=1)]
-    by_distribution: bool = True
-    references: Annotated[list[str] | None, BeforeValidator(_all_or_listed)] = None
     seeds: Annotated[list[Seed], Field(min_length=1), BeforeValidator(one_or_many)] = Field(default=[0])
     threads: Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(or_nothing)] = None
     runs: str = "runs"
+
+    def whole_taxonomy(self) -> Taxonomy:
+        """The taxonomy before anything is held out.
+
+        Raises:
+            TaxonomyError: it cannot be read, or has faults.
+        """
+        if isinstance(self.taxonomy, dict):
+            children = {
+                name: [one for entry in entries for one in expanded(entry)] for name, entries in self.taxonomy.items()
+            }
+            return Taxonomy.from_edges(children, root=ROOT)
+        beside = Path(self.data.root or "") / self.taxonomy
+        return load_taxonomy(beside if beside.is_file() else self.taxonomy)
+
+
+class HoldOutConfig(DrawnConfig):
+    """A whole hold-out experiment."""
+
+    strategies: Annotated[dict[FolderName, Any], Field(min_length=1)]
+    by_distribution: bool = True
+    references: Annotated[list[str] | None, BeforeValidator(_all_or_listed)] = None
 
     def built(self) -> dict[str, Strategy]:
         """Our rows by name, with all their settings.
@@ -135,19 +154,15 @@ class HoldOutConfig(Part):
         """Names of the methods from the literature to compare with."""
         return tuple(references) if self.references is None else tuple(self.references)
 
-    def whole_taxonomy(self) -> Taxonomy:
-        """The taxonomy before anything is held out.
 
-        Raises:
-            TaxonomyError: it cannot be read, or has faults.
-        """
-        if isinstance(self.taxonomy, dict):
-            children = {
-                name: [one for entry in entries for one in expanded(entry)] for name, entries in self.taxonomy.items()
-            }
-            return Taxonomy.from_edges(children, root=ROOT)
-        beside = Path(self.data.root or "") / self.taxonomy
-        return load_taxonomy(beside if beside.is_file() else self.taxonomy)
+def check_seeds(config: DrawnConfig) -> None:
+    """Refuse a seed that is listed twice.
+
+    Raises:
+        ConfigError: the message shows the list.
+    """
+    if len(set(config.seeds)) < len(config.seeds):
+        raise ConfigError(f"seeds: each seed once, got {config.seeds}")
 
 
 def load_hold_out(values: Mapping[str, Any]) -> HoldOutConfig:
@@ -160,8 +175,7 @@ def load_hold_out(values: Mapping[str, Any]) -> HoldOutConfig:
         ConfigError: it cannot be used; the message says what to do.
     """
     config = checked(HoldOutConfig, values)
-    if len(set(config.seeds)) < len(config.seeds):
-        raise ConfigError(f"seeds: each seed once, got {config.seeds}")
+    check_seeds(config)
     for name in config.chosen_references():
         references[name]
     both = sorted({*config.strategies} & {*config.chosen_references()})

@@ -20,7 +20,7 @@ from functools import cached_property
 
 import numpy as np
 
-from experiments.hold_out.config import HoldOutConfig
+from experiments.hold_out.config import DrawnConfig
 from experiments.hold_out.drawing import Drawing, draw, pruned
 from experiments.hold_out.far import drawn_far, load_far
 from experiments.protocol import hashes_of, limited, parts_as_csv, parts_checksum
@@ -128,7 +128,7 @@ class HeldOut:
         return leaf
 
 
-def load_material(config: HoldOutConfig) -> Material:
+def load_material(config: DrawnConfig) -> Material:
     """Read all images, and cut the taxonomy to the classes that they show.
 
     Raises:
@@ -144,7 +144,7 @@ def load_material(config: HoldOutConfig) -> Material:
     return Material(taxonomy=pruned(whole, leaves), pool=pool, far=far, hashes=hashes_of(sets))
 
 
-def hold_out(material: Material, config: HoldOutConfig, *, seed: int) -> HeldOut:
+def hold_out(material: Material, config: DrawnConfig, *, seed: int) -> HeldOut:
     """Draw what is held out, and say of each image what it is for.
 
     Data without a test part, or with ``resplit``, is divided by the seed, each class in proportion.
@@ -174,7 +174,7 @@ def hold_out(material: Material, config: HoldOutConfig, *, seed: int) -> HeldOut
     return HeldOut(drawing=drawing, parts=held, hashes=used, copies=len(known) - len(fresh))
 
 
-def _halves(pool: Pool, config: HoldOutConfig, chance: np.random.Generator) -> tuple[ImageSet, ImageSet]:
+def _halves(pool: Pool, config: DrawnConfig, chance: np.random.Generator) -> tuple[ImageSet, ImageSet]:
     """What may be learnt from and what may be tested on."""
     train, test = pool.train, pool.test
     if config.data.resplit and test is not None:

@@ -13,14 +13,14 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
-from experiments.hold_out.config import FarConfig, HoldOutConfig
+from experiments.hold_out.config import DrawnConfig, FarConfig
 from experiments.sources import load_pool
 from hierclf.data import ImageSet, image_to_pil, join_sets
 
 HALF = 128
 
 
-def load_far(config: HoldOutConfig) -> dict[str, ImageSet]:
+def load_far(config: DrawnConfig) -> dict[str, ImageSet]:
     """All images of each far set, by the name that the config gives it; each image's label is that name.
 
     Raises:
@@ -36,7 +36,7 @@ def load_far(config: HoldOutConfig) -> dict[str, ImageSet]:
     return found
 
 
-def drawn_far(sets: Mapping[str, ImageSet], config: HoldOutConfig, *, seed: int) -> ImageSet | None:
+def drawn_far(sets: Mapping[str, ImageSet], config: DrawnConfig, *, seed: int) -> ImageSet | None:
     """Some images of each far set, in the form of the data, or None when there is no such set.
 
     Raises:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,14 +74,7 @@ def run(experiment: HoldOutExperiment, folder: ExperimentFolder, journal: Journa
     config = experiment.config
     journal.keep_in(folder.path / LOG)
     journal.note(command)
-    made = {
-        "command": command,
-        "started": time.strftime("%Y-%m-%d %H:%M:%S"),
-        "seeds": config.seeds,
-        "threads": torch.get_num_threads(),
-        "version": hierclf.__version__,
-        **environment(),
-    }
+    made = made_now(command, config.seeds)
     folder.write_json(ENVIRONMENT, made)
     rows: list[Row] = []
     sentences: dict[int, list[str]] = {}
@@ -91,7 +84,7 @@ def run(experiment: HoldOutExperiment, folder: ExperimentFolder, journal: Journa
         sentences[seed] = held_out.sentences()
         bench = Bench(held_out, next(iter(experiment.strategies.values())), seed=seed)
         for name in experiment.titles:
-            row = _earlier(folder, name, seed, held_out) or _measured(experiment, bench, name, folder, journal)
+            row = earlier_row(folder, name, seed, held_out) or _measured(experiment, bench, name, folder, journal)
             rows.append(row)
     order = list(experiment.titles)
     rows.sort(key=lambda row: (order.index(row["strategy"]), row["seed"]))
@@ -102,8 +95,12 @@ def run(experiment: HoldOutExperiment, folder: ExperimentFolder, journal: Journa
     return Outcome(folder=folder, table=table, failed=failed)
 
 
-def _earlier(folder: ExperimentFolder, name: str, seed: int, held_out: HeldOut) -> Row | None:
-    """The row of an earlier process, unless it holds an error."""
+def earlier_row(folder: ExperimentFolder, name: str, seed: int, held_out: HeldOut) -> Row | None:
+    """The row of an earlier process, unless it holds an error.
+
+    Raises:
+        ConfigError: it was measured on other images.
+    """
     row = folder.row(name, seed)
     if row is None or row["error"]:
         return None
@@ -118,18 +115,38 @@ def _earlier(folder: ExperimentFolder, name: str, seed: int, held_out: HeldOut) 
 def _measured(
     experiment: HoldOutExperiment, bench: Bench, name: str, folder: ExperimentFolder, journal: Journal
 ) -> Row:
-    """The row of a method: its metrics, or the error that it failed with; it is written down at once."""
+    """The row of a method."""
     row: Row = {"strategy": name, "seed": bench.seed, "split": bench.held_out.checksum, "error": None}
     strategy = experiment.strategies.get(name)
     measure: Callable[[], dict[str, Any]] = (
         (lambda: bench.measure_reference(name)) if strategy is None else (lambda: bench.measure_ours(strategy))
     )
-    place = f"{experiment.titles[name]}, seed {bench.seed}"
+    return measured_row(row, f"{experiment.titles[name]}, seed {bench.seed}", measure, folder, journal)
+
+
+def measured_row(
+    row: Row,
+    place: str,
+    measure: Callable[[], dict[str, Any]],
+    folder: ExperimentFolder,
+    journal: Journal,
+    told: Callable[[Row], str] | None = None,
+) -> Row:
+    """A row with its metrics, or with the error that it failed with; it is written down at once.
+
+    Args:
+        row: ``strategy``, ``seed``, ``split`` and no error yet.
+        place: what to call it in the journal.
+        measure: gives the metrics.
+        folder: where it is kept.
+        journal: who is told.
+        told: a row in half a sentence.
+    """
     journal.say(f"{place} …")
     started = time.perf_counter()
     try:
         row |= measure()
-        journal.say(f"{place}: {_told(row)}, {duration(time.perf_counter() - started)}")
+        journal.say(f"{place}: {(told or _told)(row)}, {duration(time.perf_counter() - started)}")
     except Exception as error:  # whatever a method does, the others go on
         journal.note(traceback.format_exc())
         text = str(error) if isinstance(error, HierclfError) else f"{type(error).__name__}: {error}"
@@ -137,6 +154,18 @@ def _measured(
         journal.say(f"{place}: failed: {row['error']}")
     folder.write_row(row)
     return row
+
+
+def made_now(command: str, seeds: Sequence[int]) -> dict[str, Any]:
+    """How a run is made, to put on record."""
+    return {
+        "command": command,
+        "started": time.strftime("%Y-%m-%d %H:%M:%S"),
+        "seeds": list(seeds),
+        "threads": torch.get_num_threads(),
+        "version": hierclf.__version__,
+        **environment(),
+    }
 
 
 def _told(row: Row) -> str:
