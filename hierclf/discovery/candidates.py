@@ -49,7 +49,8 @@ class Candidates:
             seed: of the draws.
             progress: how to show how far it is.
         """
-        found, dendrogram = finder(distances, chance(seed, 0)), finder.dendrogram(distances)
+        found = finder(distances, chance(seed, 0))
+        dendrogram = found.dendrogram
         mark_K = class_marks(len(distances))
         share: dict[int, float] = {}
         if bootstraps:

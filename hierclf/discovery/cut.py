@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -146,7 +146,8 @@ class LocalCut:
     def __call__(self, distances: ClassDistances, generator: np.random.Generator) -> Hierarchy:
         """The hierarchy; nothing about it is random."""
         dendrogram = self.dendrogram(distances)
-        return hierarchy_of(distances.classes, dendrogram, local_cut(dendrogram, self.ratio))
+        found = hierarchy_of(distances.classes, dendrogram, local_cut(dendrogram, self.ratio))
+        return replace(found, dendrogram=dendrogram)
 
     def dendrogram(self, distances: ClassDistances) -> Dendrogram:
         """What is cut."""

@@ -20,6 +20,8 @@ from hierclf.errors import DataError
 Floats = npt.NDArray[np.float64]
 ROWS = 256
 """Rows of the table at a time, so that a large one is never in memory twice."""
+EXACT = 2000
+"""Classes above which products are taken in float32, in half the time and right to about 1e-7."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -55,7 +57,7 @@ class ClassDistances:
             raise DataError(
                 f"{k} classes have {k * (k - 1) // 2} pairs, got distances of shape {self.distance_P.shape}"
             )
-        if not np.isfinite(self.distance_P).all() or (self.distance_P < 0).any():
+        if k > 1 and not (self.distance_P.min() >= 0 and self.distance_P.max() < np.inf):  # false for NaN
             raise DataError("distances between classes must be finite and not negative")
 
     def __len__(self) -> int:
@@ -108,6 +110,7 @@ def cosine_distances(point_KD: Floats) -> Floats:
     scale = np.abs(point_KD).max(initial=0.0)
     here_K = length_K > 1e-12 * max(scale, np.finfo(np.float64).tiny)
     unit_KD = np.divide(centred_KD, length_K[:, None], out=np.zeros_like(centred_KD), where=here_K[:, None])
+    unit_KD = unit_KD.astype(np.float32) if k > EXACT else unit_KD
     distance_P = np.empty(k * (k - 1) // 2)
     done = 0
     for start in range(0, k, ROWS):

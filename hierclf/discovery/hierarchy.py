@@ -31,6 +31,7 @@ class Hierarchy:
         classes: names of the K classes, which are the nodes ``0 … K - 1``.
         parent_N: the node right above each, int64; -1 for the root, which is one of the nodes from ``K`` on.
         height_N: the distance at which the members of a node join, float64; 0 for classes.
+        dendrogram: the whole binary tree out of which it was cut, or None where there is none.
 
     >>> pets = Hierarchy.of(("cat", "dog", "rock"), [(0, 1)])
     >>> pets.parent_N.tolist(), pets.members, pets.clades
@@ -40,6 +41,7 @@ class Hierarchy:
     classes: tuple[str, ...]
     parent_N: Integers
     height_N: Floats
+    dendrogram: Dendrogram | None = None
 
     @classmethod
     def of(cls, classes: tuple[str, ...], groups: Iterable[Iterable[int]], heights: Iterable[float] = ()) -> Hierarchy:
@@ -113,7 +115,7 @@ class Finder(Protocol):
         ...
 
     def dendrogram(self, distances: ClassDistances) -> Dendrogram | None:
-        """The whole binary tree out of which the hierarchy is cut, or None where there is none."""
+        """The whole binary tree alone, before anything is cut out of it, or None where there is none."""
         ...
 
 
