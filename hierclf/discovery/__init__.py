@@ -3,9 +3,10 @@
 from hierclf.discovery.confusion import distances_from_confusion
 from hierclf.discovery.cut import LocalCut
 from hierclf.discovery.dendrogram import Dendrogram
-from hierclf.discovery.discovery import Clade, Discovery, discover, discover_taxonomy
+from hierclf.discovery.discovery import Clade, Discovery
 from hierclf.discovery.distances import ClassDistances
 from hierclf.discovery.embedded import distances_from_embeddings
+from hierclf.discovery.finding import discover, discover_taxonomy
 from hierclf.discovery.hdbscan import CondensedTree
 from hierclf.discovery.hierarchy import Finder, Hierarchy, hierarchies
 from hierclf.discovery.induced import Induced
