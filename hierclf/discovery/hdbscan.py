@@ -122,8 +122,9 @@ class CondensedTree:
 
     def __call__(self, distances: ClassDistances, generator: np.random.Generator) -> Hierarchy:
         """The hierarchy; nothing about it is random."""
-        parent_N, height_N = condensed(self.dendrogram(distances), self.cluster_size)
-        return Hierarchy(classes=distances.classes, parent_N=parent_N, height_N=height_N)
+        dendrogram = self.dendrogram(distances)
+        parent_N, height_N = condensed(dendrogram, self.cluster_size)
+        return Hierarchy(classes=distances.classes, parent_N=parent_N, height_N=height_N, dendrogram=dendrogram)
 
     def dendrogram(self, distances: ClassDistances) -> Dendrogram:
         """Single linkage on the raised distances, before it is condensed."""

@@ -54,7 +54,7 @@ def every_merge(classes: tuple[str, ...], dendrogram: Dendrogram) -> Hierarchy:
     height_N = dendrogram.height_N
     if k == 1:
         parent_N[0], height_N = 1, np.zeros(2)
-    return Hierarchy(classes=classes, parent_N=parent_N, height_N=height_N)
+    return Hierarchy(classes=classes, parent_N=parent_N, height_N=height_N, dendrogram=dendrogram)
 
 
 @dataclass(frozen=True, kw_only=True)

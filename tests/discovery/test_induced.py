@@ -72,3 +72,14 @@ def test_classes_without_points_are_refused():
 def test_there_are_no_options():
     with pytest.raises(TypeError, match="nbdt takes no options, got 'ratio'"):
         hierarchies["nbdt"](ratio=0.5)
+
+
+@pytest.mark.parametrize("method", ["nbdt", "hdbscan"])
+def test_the_tree_that_it_is_cut_from_comes_along(method):
+    point_KD = np.random.default_rng(0).normal(size=(5, 3))
+    distances = ClassDistances(
+        classes=tuple("abcde"), distance_P=np.random.default_rng(1).uniform(1, 2, 10), point_KD=point_KD
+    )
+    finder = hierarchies[method]()
+    hierarchy = finder(distances, np.random.default_rng(0))
+    np.testing.assert_array_equal(hierarchy.dendrogram.merge_M4, finder.dendrogram(distances).merge_M4)
