@@ -25,6 +25,9 @@ from experiments.tables import Row
 from hierclf.report import Column
 
 SURE = 0.95
+ROUNDING = 1e-9
+FEWEST_SEEDS = 3
+"""Two seeds may agree to the last digit by chance."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,11 +46,11 @@ class Difference:
 
     @property
     def clear(self) -> bool:
-        """Whether zero lies outside the 95 % interval."""
-        if self.standard_error is None:
+        """Whether zero lies outside the 95 % interval; never with fewer seeds than `FEWEST_SEEDS`."""
+        if self.standard_error is None or self.seeds < FEWEST_SEEDS:
             return False
         reach = float(stats.t.ppf((1 + SURE) / 2, self.seeds - 1)) * self.standard_error
-        return abs(self.mean) > reach + 1e-12
+        return abs(self.mean) > reach + ROUNDING
 
     def verdict(self, column: Column) -> str:
         """``"better"``, ``"worse"``, or nothing where the difference is not clear."""
@@ -58,7 +61,7 @@ class Difference:
     def text(self, column: Column) -> str:
         """The difference for a table, shares in percentage points."""
         scale, digits = (100.0, 1) if column.unit == "share" else (1.0, 3)
-        told = f"{scale * self.mean:+.{digits}f}"
+        told = f"{round(scale * self.mean, digits) + 0.0:+.{digits}f}"  # no difference is +0.0, never -0.0
         if self.standard_error is not None:
             told += f" ± {scale * self.standard_error:.{digits}f}"
         verdict = self.verdict(column)

@@ -9,7 +9,7 @@ from experiments.results import ExperimentFolder
 from experiments.tables import Row, aligned, as_csv, means, one_line, paragraph
 from experiments.worth.columns import COMPARED, COST, KNOWN, NOVEL, TABLES, TREES
 from experiments.worth.config import Cell, WorthConfig
-from experiments.worth.differences import Difference, differences, plain
+from experiments.worth.differences import FEWEST_SEEDS, Difference, differences, plain
 from experiments.worth.trees import FLAT, trees
 from hierclf.report import Column, markdown_table, write_comparison
 
@@ -134,7 +134,7 @@ def verdicts(config: WorthConfig, told: Told) -> dict[str, list[str]]:
 
 def _several(by_metric: Mapping[str, Difference]) -> bool:
     """Whether there are seeds enough to tell a difference from chance."""
-    return any(one.standard_error is not None for one in by_metric.values())
+    return any(one.seeds >= FEWEST_SEEDS for one in by_metric.values())
 
 
 def _verdict(by_metric: Mapping[str, Difference]) -> str:

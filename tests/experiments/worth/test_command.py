@@ -157,7 +157,7 @@ def test_digits_in_small(worth):
 
 @pytest.mark.slow
 def test_digits_tell_the_same_story_twice(worth, tmp_path):
-    words = (str(CONFIGS / "worth_digits.yaml"), "seeds=[0, 1]", "features={frozen: {how: flat}}")
+    words = (str(CONFIGS / "worth_digits.yaml"), *ONE_ROW, "trees=[declared, discovered, random_discovered]")
     tables = []
     for _ in range(2):
         assert worth(*words).exit_code == 0

@@ -55,6 +55,16 @@ def test_what_is_better_depends_on_the_column():
     assert Difference(mean=0.2, standard_error=0.1, seeds=3).text(ACCURACY) == "+20.0 ± 10.0"
 
 
+def test_two_seeds_are_too_few_to_tell():
+    one = paired(rows_of({"a": [0.9, 0.8], "b": [0.1, 0.0]}), "a", "b", "x")
+    assert (one.standard_error, one.clear) == (pytest.approx(0.0), False)
+
+
+def test_nothing_is_plus_nothing():
+    assert Difference(mean=-1e-10, standard_error=0.0, seeds=5).text(SEVERITY) == "+0.000 ± 0.000"
+    assert Difference(mean=-1e-9, standard_error=1e-7, seeds=5).text(ACCURACY) == "+0.0 ± 0.0"
+
+
 def test_no_difference_at_all_is_not_clear():
     assert not Difference(mean=0.0, standard_error=0.0, seeds=5).clear
     assert Difference(mean=0.1, standard_error=0.0, seeds=5).clear
