@@ -73,7 +73,11 @@ class Agreement:
 
     @property
     def dendrogram_purity(self) -> float | None:
-        """Purity for the reference's coarsest groups that are groups of each class; None without any."""
+        """Purity for the reference's coarsest groups; None without any.
+
+        Where these are one large group and a few strangers it is high by chance: see that of the other `levels`. On a
+        DAG the coarsest level counts where no class is in several groups.
+        """
         return next((level.purity for level in self.levels if level.purity is not None), None)
 
     @property
@@ -178,6 +182,7 @@ class Agreement:
         yield "AMI ↑", self.adjusted_mutual_information, "grouping beyond chance, the mean over the reference's levels"
         for level in self.levels:
             words = f"{_groups(level.groups)} against {level.found_groups} at the found level {level.found_level}"
+            words += "" if level.purity is None else f"; purity {_written(level.purity)}"
             yield f"AMI at level {level.level} ↑", level.adjusted_mutual_information, words
 
     def _notes(self) -> Iterator[str]:
