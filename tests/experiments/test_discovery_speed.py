@@ -4,7 +4,19 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import pdist
 
-from experiments.discovery_speed import LINKAGE, NOTHING, OURS, WHOLE, discovered, in_turn, made_up, main, once, sides
+from experiments.discovery_speed import (
+    LINKAGE,
+    NOTHING,
+    OURS,
+    WHOLE,
+    discovered,
+    in_turn,
+    made_up,
+    main,
+    once,
+    peak,
+    sides,
+)
 from hierclf.discovery.distances import cosine_distances
 from hierclf.taxonomy import parse_taxonomy
 
@@ -57,3 +69,9 @@ def test_the_table_has_a_line_for_every_side(capsys, monkeypatch):
 def test_the_mean_of_the_classes_is_where_directions_are_seen_from():
     point_KD = made_up(20, 16)
     np.testing.assert_allclose(cosine_distances(point_KD), pdist(point_KD - point_KD.mean(0), "cosine"), atol=1e-12)
+
+
+@pytest.mark.slow
+def test_a_process_of_its_own_tells_its_own_peak():
+    nothing, whole = (peak(name, 3000, 16) for name in (NOTHING, LINKAGE))
+    assert whole - nothing > 3000 * 2999 / 2 * 8 / 1e9
