@@ -35,6 +35,7 @@ _HOME = {
     "Taxonomy": "hierclf.taxonomy",
     "TaxonomyError": "hierclf.errors",
     "UnknownName": "hierclf.errors",
+    "compare_taxonomies": "hierclf.discovery",
     "discover": "hierclf.discovery",
     "discover_taxonomy": "hierclf.discovery",
     "evaluate": "hierclf.examination",
@@ -66,6 +67,7 @@ __all__ = [  # noqa: PLE0604, RUF100
     "TaxonomyError",
     "UnknownName",
     "__version__",
+    "compare_taxonomies",
     "discover",
     "discover_taxonomy",
     "evaluate",
@@ -80,7 +82,7 @@ if TYPE_CHECKING:
     from hierclf.classifier import HierarchicalClassifier
     from hierclf.data import ImageSet, load_images
     from hierclf.decisions import STATUSES, Decision, Decisions
-    from hierclf.discovery import discover, discover_taxonomy
+    from hierclf.discovery import compare_taxonomies, discover, discover_taxonomy
     from hierclf.errors import (
         BackboneError,
         BundleError,

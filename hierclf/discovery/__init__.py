@@ -1,5 +1,6 @@
 """Meta-classes that nobody has declared: found in embeddings, weights, confusions or logits, with how sure that is."""
 
+from hierclf.discovery.agreement import compare as compare_taxonomies
 from hierclf.discovery.confusion import distances_from_confusion
 from hierclf.discovery.cut import LocalCut
 from hierclf.discovery.dendrogram import Dendrogram
@@ -25,6 +26,7 @@ __all__ = [
     "Induced",
     "LocalCut",
     "RecursiveKMeans",
+    "compare_taxonomies",
     "discover",
     "discover_taxonomy",
     "distances_from_confusion",

@@ -2,11 +2,12 @@
 
 Two classes are alike if they are mistaken for each other. Confusions fall off exponentially with distance (Shepard,
 *Stimulus and response generalization*, Psychometrika 1957; Luce, *Detection and recognition*, 1963: the choice model
-with symmetric similarities), so the distance is the logarithm
+with symmetric similarities), so the distance is a logarithm, and its square is what a dendrogram is built on, as it is
+on cosine distances, which are squares as well:
 
-    d(a, b) = - ½ log [ p(b|a) p(a|b) / (p(a|a) p(b|b)) ],
+    d(a, b) = ¼ log² [ p(b|a) p(a|b) / (p(a|a) p(b|b)) ].
 
-in which how often each class is given as an answer at all cancels.
+How often each class is given as an answer at all cancels in it.
 
 K classes
 """
@@ -36,7 +37,7 @@ def distances_from_confusion(counts: npt.ArrayLike, classes: Sequence[object]) -
 
     >>> counts = [[90, 10, 0], [12, 88, 0], [1, 0, 99]]
     >>> distances_from_confusion(counts, ["cat", "dog", "car"]).distance_P.round(1)
-    array([2.1, 5. , 5.6])
+    array([ 4.3, 24.6, 31.8])
     """
     names = named(classes)
     try:
@@ -71,4 +72,4 @@ def _distances(names: tuple[str, ...], count_KK: Floats, seen_KK: Floats) -> Cla
         drawn = [generator.multinomial(round(row.sum()), row / row.sum()) for row in seen_KK]
         return _distances(names, np.array(drawn, dtype=np.float64), seen_KK)
 
-    return ClassDistances(classes=names, distance_P=np.maximum(far_KK[above], 0.0), resample=resample)
+    return ClassDistances(classes=names, distance_P=np.maximum(far_KK[above], 0.0) ** 2, resample=resample)

@@ -5,11 +5,10 @@ each other still show one pair and a latecomer. A *global* cut at one height kee
 node is compared with the kept node above it: a group is one if its members are clearly nearer to each other than to
 their next relatives,
 
-    height(u) < ratio · evenness(u) · height(kept parent of u).
+    height(u) < ratio · (1 - 1/m) · height(kept parent of u),        m classes below u.
 
-The *evenness* of a node is the mean height at which two of its members join, drawn with replacement, over its own
-height: ``1 - 1/m`` for m classes that stand side by side, 1/2 for two tight parts. So more is asked of a group of few
-parts, because among many classes the nearest two are near by chance alone.
+The factor ``1 - 1/m`` asks more of small groups: among many classes the nearest two are near by chance alone, while a
+larger group has to be near in all its pairs.
 
 With a *fan-out limit*, a node that is left with too many children is divided once more: its part of the dendrogram is
 cut where that many pieces remain.
@@ -24,12 +23,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hierclf.discovery.dendrogram import LINKAGES, Dendrogram, dendrogram_of
-from hierclf.discovery.distances import ClassDistances
+from hierclf.discovery.distances import ClassDistances, Floats
 from hierclf.discovery.hierarchy import Hierarchy, hierarchies
 from hierclf.errors import ConfigError
 
-RATIO = 0.85
-"""Chosen on planted hierarchies of 32 to 512 dimensions, where anything from 0.7 to 0.9 finds about as much."""
+RATIO = 0.7
+"""Chosen on planted hierarchies of 32 to 512 dimensions, even and uneven, in plain and in ReLU-like embeddings."""
+
+
+def bounds(dendrogram: Dendrogram, ratio: float) -> Floats:
+    """The share of the height of the kept node above below which each node is kept: ``ratio · (1 - 1/m)``."""
+    bound: Floats = ratio * (1 - 1 / dendrogram.size_N)
+    return bound
 
 
 def local_cut(dendrogram: Dendrogram, ratio: float) -> tuple[int, ...]:
@@ -39,14 +44,14 @@ def local_cut(dendrogram: Dendrogram, ratio: float) -> tuple[int, ...]:
         dendrogram: of K classes.
         ratio: how much nearer the members of a group must be, between 0 and 1.
     """
-    k, height_N, evenness_N = len(dendrogram), dendrogram.height_N.tolist(), dendrogram.evenness_N.tolist()
+    k, height_N, bound = len(dendrogram), dendrogram.height_N.tolist(), bounds(dendrogram, ratio).tolist()
     kept: list[int] = []
     waiting = [(dendrogram.root, dendrogram.root)]
     while waiting:
         node, above = waiting.pop()
         if node < k:
             continue
-        if node != above and height_N[node] < ratio * evenness_N[node] * height_N[above]:
+        if node != above and height_N[node] < bound[node] * height_N[above]:
             kept.append(node)
             above = node
         waiting.extend((child, above) for child in dendrogram.child_M2[node - k].tolist())

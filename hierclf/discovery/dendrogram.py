@@ -59,19 +59,6 @@ class Dendrogram:
         return np.array(heights)
 
     @cached_property
-    def evenness_N(self) -> Floats:
-        """Mean height at which two members join, drawn with replacement, over the node's own height; 1 for classes.
-
-        It is ``1 - 1/m`` for m classes that all join at once, and near 1/2 for two tight parts that are far apart.
-        """
-        k, size, height = len(self), self.size_N.tolist(), self.height_N.tolist()
-        total, evenness = [0.0] * k, [1.0] * k
-        for node, (left, right) in enumerate(self.child_M2.tolist(), start=k):
-            total.append(total[left] + total[right] + 2 * size[left] * size[right] * height[node])
-            evenness.append(total[node] / (size[node] ** 2 * height[node]) if height[node] > 0 else 1.0)
-        return np.array(evenness)
-
-    @cached_property
     def size_N(self) -> Integers:
         """Classes below each node; 1 for classes."""
         return np.concatenate([np.ones(len(self), dtype=np.int64), self.merge_M4[:, 3].astype(np.int64)])

@@ -1,16 +1,20 @@
 """Distances between classes, from embeddings of their images.
 
-Three steps make a class mean worth comparing:
+Four steps make a class mean worth comparing:
 
-1. *Whitening* by the covariance within classes, pooled over all of them and shrunk by Ledoit and Wolf: directions in
+1. *Length*. In the embeddings of some networks, classes differ in scale: the longer the mean of a class, the farther
+   its images scatter. There images are brought to length 1 first. Whether that is so is read off the slope between the
+   logarithms of the two over the classes: 0 where they have nothing to do with each other, 1 where one is proportional
+   to the other.
+2. *Whitening* by the covariance within classes, pooled over all of them and shrunk by Ledoit and Wolf: directions in
    which images of one class differ anyway count less. After it, one image scatters by about 1 in every direction.
-2. *Denoising*. A mean of ``n`` images is off by ``1/n`` in each of ``D`` directions, so with many directions and few
+3. *Denoising*. A mean of ``n`` images is off by ``1/n`` in each of ``D`` directions, so with many directions and few
    images all means seem far apart and the heights of a dendrogram close in on each other. How much of each principal
    direction of the means is such noise is known, and is taken out: with singular values ``s`` of the means weighted by
    ``√n``, each direction keeps the share ``1 - s₀²/s²`` of its length, and none below the noise ``s₀² = σ² max(K, D)``
    (the empirical-Bayes shrinkage of Efron and Morris, *Multivariate empirical Bayes and estimation of covariance
    matrices*, Annals of Statistics 1976, applied direction by direction).
-3. *Cosine distance*, seen from the mean of all classes: in real embeddings the length of a mean says how typical a
+4. *Cosine distance*, seen from the mean of all classes: in real embeddings the length of a mean says how typical a
    class is of the network's training images, not what it is akin to.
 
 n images, K classes, D embedding, R directions that are left
@@ -31,6 +35,10 @@ from hierclf.errors import DataError
 from hierclf.gates.mahalanobis import shrunk_covariance
 
 CHUNK = 8192
+PROPORTIONAL = 0.5
+"""Slope from which on the scatter of a class counts as proportional to the length of its mean."""
+FEWEST = 5
+"""Classes that a slope takes."""
 Floats32 = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
 
@@ -62,6 +70,10 @@ def distances_from_embeddings(
         told = "Every class has a single embedding, so there is no spread to whiten by and no support to estimate."
         return _compared(classes, embedding_nD.astype(np.float64), notes=(told,))
     mean_KD = _means(embedding_nD, count_K)
+    if scale_slope(embedding_nD, mean_KD, count_K) >= PROPORTIONAL:
+        length_n1 = np.linalg.norm(embedding_nD, axis=1, keepdims=True)
+        embedding_nD = embedding_nD / np.where(length_n1 > 0, length_n1, 1)
+        mean_KD = _means(embedding_nD, count_K)
     spread = _spread(embedding_nD, mean_KD, count_K)
     if spread is None:
         told = "The images of each class are all the same, so there is no spread to whiten by."
@@ -74,6 +86,34 @@ def distances_from_embeddings(
         noise=noise if denoise else 0.0,
     )
     return sample.distances(mean_KD @ whitening_DD, count_K, resample=True)
+
+
+def scale_slope(sorted_nD: npt.NDArray[Any], mean_KD: Floats, count_K: Integers) -> float:
+    """How the scatter of a class grows with the length of its mean: the slope of the logarithms, over the classes.
+
+    Args:
+        sorted_nD: embeddings, sorted by class, shape ``(n, D)``.
+        mean_KD: their means, shape ``(K, D)``.
+        count_K: images of each class, shape ``(K,)``.
+
+    Returns:
+        0 for no relation, also where there are too few classes to see one; 1 for proportionality.
+    """
+    group_n = np.repeat(np.arange(len(count_K)), count_K)
+    square_K = np.zeros(len(count_K))
+    for start in range(0, len(group_n), CHUNK):
+        rows = slice(start, start + CHUNK)
+        off_RD = sorted_nD[rows] - mean_KD[group_n[rows]]
+        square_K += np.bincount(group_n[rows], weights=np.square(off_RD).sum(1), minlength=len(count_K))
+    scatter_K = square_K / np.maximum(count_K - 1, 1)
+    length_K = np.square(mean_KD).sum(1) - scatter_K / count_K  # less what the error of the mean adds
+    told_K = (count_K > 1) & (scatter_K > 0) & (length_K > 0)
+    if told_K.sum() < FEWEST:
+        return 0.0
+    x, y, weight = np.log(length_K[told_K]) / 2, np.log(scatter_K[told_K]) / 2, count_K[told_K] - 1
+    x, y = x - np.average(x, weights=weight), y - np.average(y, weights=weight)
+    spread = np.average(x * x, weights=weight)
+    return float(np.average(x * y, weights=weight) / spread) if spread > 1e-12 else 0.0
 
 
 def denoised(mean_KD: Floats, count_K: npt.NDArray[Any], noise: float) -> Floats:

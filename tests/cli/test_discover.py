@@ -77,8 +77,8 @@ def test_json_holds_everything(embeddings, tmp_path):
     answer = json.loads(result.stdout)
     assert {"edges", "support", "dropped", "second_parents", "notes", "settings", "agreement"} <= set(answer)
     assert set(answer["support"].values()) == {1.0}
-    assert answer["agreement"]["clade"]["recall"] == 1.0
-    assert answer["agreement"]["clade"]["precision"] == 0.5
+    assert answer["agreement"]["clade_recall"] == 1.0
+    assert answer["agreement"]["clade_precision"] == 0.5
 
 
 def test_a_file_is_replaced_by_force_alone_and_keeps_its_names(embeddings, tmp_path):

@@ -13,7 +13,7 @@ from hierclf.errors import ConfigError, DataError, UnknownName
 from hierclf.taxonomy import Taxonomy, check_taxonomy, parse_taxonomy
 
 
-def planted(*, seed=0, images=20, width=32, noise=1.0):
+def planted(*, seed=0, images=20, width=96, noise=1.0):
     """Two groups of three pairs: classes aa, ab, ba, … are near by their first letter, and all but z by the group."""
     source = np.random.default_rng(seed)
     far, near = source.normal(size=(2, width)) * 3, source.normal(size=(6, width)) * 1.5

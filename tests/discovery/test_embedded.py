@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy.spatial.distance import squareform
 
-from hierclf.discovery.embedded import denoised, distances_from_embeddings
+from hierclf.discovery.embedded import denoised, distances_from_embeddings, scale_slope
 from hierclf.errors import DataError
 
 
@@ -94,6 +94,25 @@ def test_classes_of_one_image_beside_others_and_copies():
     assert "all the same" in same.notes[0]
     np.testing.assert_allclose(same.distance_P, 1.5)
     assert len(distances_from_embeddings(np.zeros((4, 2)), list("aabb")).distance_P) == 1
+
+
+def test_the_slope_tells_scale_from_offset():
+    centre, embeddings, labels = classes(6, count=30, images=40)
+    counts = np.full(30, 40)
+    means = embeddings.reshape(30, 40, -1).mean(1)
+    assert abs(scale_slope(embeddings, means, counts)) < 0.2
+    scale = np.exp(np.random.default_rng(0).normal(0, 0.5, 30))
+    scaled = embeddings * scale[labels][:, None]
+    assert scale_slope(scaled, means * scale[:, None], counts) > 0.8
+    assert scale_slope(embeddings[:80], means[:2], counts[:2]) == 0
+
+
+def test_the_scale_of_a_class_counts_for_nothing_where_it_is_a_scale():
+    centre, embeddings, labels = classes(7, count=30, images=200)
+    scale = np.exp(np.random.default_rng(0).normal(0, 0.7, 30))
+    plain = distances_from_embeddings(embeddings, labels).distance_P
+    scaled = distances_from_embeddings(embeddings * scale[labels][:, None], labels).distance_P
+    assert np.corrcoef(plain, scaled)[0, 1] > 0.95
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def test_confusion_distances_worked_by_hand():
     found = distances_from_confusion([[8, 2], [1, 9]], ["a", "b"])
     p = np.array([[8.5, 2.5], [1.5, 9.5]]) / 11
     expected = -0.5 * np.log(p[0, 1] * p[1, 0] / (p[0, 0] * p[1, 1]))
-    np.testing.assert_allclose(found.distance_P, [expected])
+    np.testing.assert_allclose(found.distance_P, [expected**2])
 
 
 def test_an_answer_that_is_given_too_often_brings_nobody_nearer():

@@ -1,7 +1,7 @@
 """The reference level by level: does some cut of the found taxonomy make the same groups?
 
-Each level of the reference is compared with the level of the found taxonomy whose number of groups is nearest (the
-coarser of two), by the adjusted mutual information of the two groupings: 0 for what chance would reach with groups of
+Each level of the reference is compared with the level of the found taxonomy whose number of groups is nearest, as a
+ratio (the coarser of two), by the adjusted mutual information of the two groupings: 0 for what chance would reach with groups of
 these sizes, 1 for the same groups. The level is not chosen by how well it agrees, which would favour a taxonomy with
 many levels.
 
@@ -58,8 +58,13 @@ def level_agreement(found: LeafSets, reference: LeafSets, *, seed: int = 0) -> t
 
 
 def nearest_cut(cuts: Sequence[Cut], cut: Cut) -> Cut:
-    """The one with the nearest number of groups; of two as near the coarser, then that of the nearest level."""
-    return min(cuts, key=lambda other: (abs(other.groups - cut.groups), other.groups, abs(other.level - cut.level)))
+    """The one with the nearest number of groups, by their ratio; of two as near the coarser, then the nearest level."""
+
+    def far(other: Cut) -> tuple[float, int, int]:
+        ratio = max(other.groups, cut.groups) / min(other.groups, cut.groups)
+        return ratio, other.groups, abs(other.level - cut.level)
+
+    return min(cuts, key=far)
 
 
 def adjusted_mutual_information(first_L: Ints, second_L: Ints) -> float:

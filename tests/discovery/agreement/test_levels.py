@@ -65,13 +65,14 @@ def test_the_cut_is_chosen_by_its_number_of_groups_alone():
     def chosen(groups, level):
         return nearest_cut(cuts, Cut(level=level, set_G=np.arange(groups), group_L=None)).level
 
-    assert [chosen(groups, 1) for groups in (1, 2, 3, 6, 7, 8)] == [0, 0, 1, 2, 2, 4]  # of two as near the coarser
+    assert [chosen(groups, 1) for groups in (1, 2, 3, 6, 7, 8)] == [0, 1, 1, 2, 4, 4]  # 3 is 1.5 times 2, and 2 twice 1
+    assert nearest_cut(cuts[::4], Cut(level=1, set_G=np.arange(3), group_L=None)).level == 0  # of two the coarser
     assert chosen(5, 3) == 3  # of two as coarse that of the nearest level
 
 
 def test_a_star_agrees_no_better_than_chance():
     (level,) = level_agreement(*common_leaf_sets(FLAT, REFERENCE))
-    assert (level.found_level, level.found_groups) == (0, 1)  # 1 and 6 groups, 3 wanted: nearer is 1
+    assert (level.found_level, level.found_groups) == (1, 6)  # 1 and 6 groups, 3 wanted: 6 is twice as many
     assert level.adjusted_mutual_information == pytest.approx(0, abs=1e-9)
     assert level_agreement(*common_leaf_sets(REFERENCE, FLAT)) == ()
 
