@@ -97,7 +97,7 @@ def test_classes_of_one_image_beside_others_and_copies():
 
 
 def test_the_slope_tells_scale_from_offset():
-    centre, embeddings, labels = classes(6, count=30, images=40)
+    _, embeddings, labels = classes(6, count=30, images=40)
     counts = np.full(30, 40)
     means = embeddings.reshape(30, 40, -1).mean(1)
     assert abs(scale_slope(embeddings, means, counts)) < 0.2
@@ -108,7 +108,7 @@ def test_the_slope_tells_scale_from_offset():
 
 
 def test_the_scale_of_a_class_counts_for_nothing_where_it_is_a_scale():
-    centre, embeddings, labels = classes(7, count=30, images=200)
+    _, embeddings, labels = classes(7, count=30, images=200)
     scale = np.exp(np.random.default_rng(0).normal(0, 0.7, 30))
     plain = distances_from_embeddings(embeddings, labels).distance_P
     scaled = distances_from_embeddings(embeddings * scale[labels][:, None], labels).distance_P

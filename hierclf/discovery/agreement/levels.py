@@ -1,9 +1,9 @@
 """The reference level by level: does some cut of the found taxonomy make the same groups?
 
 Each level of the reference is compared with the level of the found taxonomy whose number of groups is nearest, as a
-ratio (the coarser of two), by the adjusted mutual information of the two groupings: 0 for what chance would reach with groups of
-these sizes, 1 for the same groups. The level is not chosen by how well it agrees, which would favour a taxonomy with
-many levels.
+ratio (the coarser of two), by the adjusted mutual information of the two groupings: 0 for what chance would reach with
+groups of these sizes, 1 for the same groups. The level is not chosen by how well it agrees, which would favour a
+taxonomy with many levels.
 
 ``AMI(U, V) = (I(U, V) - E[I]) / (½ (H(U) + H(V)) - E[I])``, with the expectation over random groupings of the same
 sizes: Vinh, Epps and Bailey, *Information Theoretic Measures for Clusterings Comparison: Variants, Properties,
