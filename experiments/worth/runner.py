@@ -1,7 +1,8 @@
-"""Taxonomies × ways to use them × features × seeds, one after the other, in a folder that can be taken up again."""
+"""Features × seeds × ways to use a taxonomy × taxonomies, one by one, in a folder that can be taken up again."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
@@ -63,24 +64,25 @@ def run(experiment: WorthExperiment, folder: ExperimentFolder, journal: Journal,
     made = made_now(command, config.seeds)
     folder.write_json(ENVIRONMENT, made)
     rows: list[Row] = []
-    sentences: dict[int, list[str]] = {}
     order = [cell.name for cell in config.all_cells()]
+    held_out = {seed: experiment.held_out(seed) for seed in config.seeds}
+    sentences = {seed: division.sentences() for seed, division in held_out.items()}
     table = ""
-    for seed in config.seeds:
-        held_out = experiment.held_out(seed)
-        folder.write_division(held_out)
-        sentences[seed] = held_out.sentences()
-        rows += _rows_of_seed(config, held_out, seed, folder, journal)
-        rows.sort(key=lambda row: (order.index(row["strategy"]), row["seed"]))
-        table = write_tables(folder, config, rows, sentences, made_in_words(made))  # who stops early has the rest
+    for features in config.features:
+        for seed in config.seeds_of(features):
+            folder.write_division(held_out[seed])
+            cells = [cell for cell in config.cells(seed) if cell.features == features]
+            rows += _rows_of(cells, config, held_out[seed], seed, folder, journal)
+            rows.sort(key=lambda row: (order.index(row["strategy"]), row["seed"]))
+            table = write_tables(folder, config, rows, sentences, made_in_words(made))  # who stops early has the rest
     failed = tuple(row for row in rows if row["error"])
     if not failed:
         folder.finish()
     return Outcome(folder=folder, table=table, failed=failed)
 
 
-def _rows_of_seed(
-    config: WorthConfig, held_out: HeldOut, seed: int, folder: ExperimentFolder, journal: Journal
+def _rows_of(
+    cells: Sequence[Cell], config: WorthConfig, held_out: HeldOut, seed: int, folder: ExperimentFolder, journal: Journal
 ) -> list[Row]:
     @cache
     def bench() -> Bench:
@@ -92,7 +94,7 @@ def _rows_of_seed(
         return metrics
 
     rows: list[Row] = []
-    for cell in config.cells(seed):
+    for cell in cells:
         row = earlier_row(folder, cell.name, seed, held_out)
         if row is None:
             fresh: Row = {"strategy": cell.name, "seed": seed, "split": held_out.checksum, "error": None}

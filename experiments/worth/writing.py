@@ -79,12 +79,12 @@ def as_markdown(config: WorthConfig, rows: Sequence[Row], told: Told, sentences:
             text = _difference_table(chosen, told, titles)
             parts += [f"## Each taxonomy {headline}, {title}", text] if text else []
     parts.append(
-        f"Mean ± standard error over {len(config.seeds)} seeds where not fewer are configured; the best of each column "
-        "is bold. Differences are taken within each seed, shares in percentage points; a difference is called better "
-        "or worse where zero lies outside its 95 % interval (Student's t). Of every twenty differences that are none, "
-        "one will be called so by chance."
+        f"Mean ± standard error over seeds ({_seeds_told(config)}); the best of each column is bold. Differences "
+        "are taken within each seed, shares in percentage points; a difference is called better or worse where zero "
+        "lies outside its 95 % interval (Student's t). Of twenty differences that are none, one is called so by chance."
     )
-    words = [f"- **{column.label}**: {column.words}" for column in (*TREES, *KNOWN, *NOVEL, *COST) if column.words]
+    shown = _with_values((*TREES, *KNOWN, *NOVEL, *COST), rows)
+    words = [f"- **{column.label}**: {column.words}" for column in shown if column.words]
     parts.append("\n".join(words))
     parts += [paragraph(sentence) for sentence in promise_sentences(rows)]
     parts += filter(None, [paragraph(config.look_at)])
@@ -179,6 +179,10 @@ def _tree_rows(config: WorthConfig, rows: Sequence[Row]) -> list[Row]:
         if row.get("clade_f1") is not None or row.get("meta_classes") is not None:
             found.setdefault((tree, row["seed"]), {**row, "strategy": trees[tree].title})
     return [found[tree, seed] for tree in config.trees for seed in config.seeds if (tree, seed) in found]
+
+
+def _seeds_told(config: WorthConfig) -> str:
+    return ", ".join(f"{_features_title(config, name)}: {len(config.seeds_of(name))}" for name in config.features)
 
 
 def _titles(config: WorthConfig) -> dict[str, str]:
