@@ -2,10 +2,11 @@
 
 A dendrogram joins two nodes at a time, so of its K - 1 nodes most say nothing: three classes that are equally near to
 each other still show one pair and a latecomer. A *global* cut at one height keeps the coarsest level only. So every
-node is compared with the kept node above it: a group is one if its members are clearly nearer to each other than to
-their next relatives,
+node is compared with the kept node above it and with the merge right above it: a group is one if its members are clearly
+nearer to each other than to their relatives, and if it stands apart from the next to join,
 
-    height(u) < ratio · (1 - 1/m) · height(kept parent of u),        m classes below u.
+    height(u) < ratio · (1 - 1/m) · height(kept node above u)        m classes below u
+    height(u) < step · height(merge right above u).
 
 The factor ``1 - 1/m`` asks more of small groups: among many classes the nearest two are near by chance alone, while a
 larger group has to be near in all its pairs.
@@ -27,34 +28,36 @@ from hierclf.discovery.distances import ClassDistances, Floats
 from hierclf.discovery.hierarchy import Hierarchy, hierarchies
 from hierclf.errors import ConfigError
 
-RATIO = 0.7
-"""Chosen on planted hierarchies of 32 to 512 dimensions, even and uneven, in plain and in ReLU-like embeddings."""
+RATIO, STEP = 0.8, 0.75
+"""Chosen on planted hierarchies of 64 to 256 dimensions, even and uneven, in plain and in ReLU-like embeddings."""
 
 
 def bounds(dendrogram: Dendrogram, ratio: float) -> Floats:
     """The share of the height of the kept node above below which each node is kept: ``ratio · (1 - 1/m)``."""
-    bound: Floats = ratio * (1 - 1 / dendrogram.size_N)
-    return bound
+    bound_N: Floats = ratio * (1 - 1 / dendrogram.size_N)
+    return bound_N
 
 
-def local_cut(dendrogram: Dendrogram, ratio: float) -> tuple[int, ...]:
+def local_cut(dendrogram: Dendrogram, ratio: float = RATIO, step: float = STEP) -> tuple[int, ...]:
     """The nodes to keep, the root left out, parents before children.
 
     Args:
         dendrogram: of K classes.
-        ratio: how much nearer the members of a group must be, between 0 and 1.
+        ratio: how much nearer the members of a group must be than those of the kept node above, between 0 and 1.
+        step: how much nearer than with the next to join, between 0 and 1; 1 asks for nothing.
     """
-    k, height_N, bound = len(dendrogram), dendrogram.height_N.tolist(), bounds(dendrogram, ratio).tolist()
+    k, height_N, bound_N = len(dendrogram), dendrogram.height_N.tolist(), bounds(dendrogram, ratio).tolist()
     kept: list[int] = []
-    waiting = [(dendrogram.root, dendrogram.root)]
+    waiting = [(dendrogram.root, dendrogram.root, dendrogram.root)]
     while waiting:
-        node, above = waiting.pop()
+        node, next_above, above = waiting.pop()
         if node < k:
             continue
-        if node != above and height_N[node] < bound[node] * height_N[above]:
+        height = height_N[node]
+        if node != above and height < bound_N[node] * height_N[above] and height <= step * height_N[next_above]:
             kept.append(node)
             above = node
-        waiting.extend((child, above) for child in dendrogram.child_M2[node - k].tolist())
+        waiting.extend((child, node, above) for child in dendrogram.child_M2[node - k].tolist())
     return tuple(kept)
 
 
@@ -136,22 +139,25 @@ class LocalCut:
     Args:
         linkage: what the distance between two groups is, one of scipy's.
         ratio: see `local_cut`.
+        step: see `local_cut`.
 
     Raises:
-        ConfigError: a ratio that is not between 0 and 1.
+        ConfigError: a ratio or step that is not between 0 and 1.
     """
 
     linkage: str = "average"
     ratio: float = RATIO
+    step: float = STEP
 
     def __post_init__(self) -> None:
-        if not 0 < self.ratio <= 1:
-            raise ConfigError(f"ratio is above 0 and at most 1, got {self.ratio!r}")
+        for name, value in (("ratio", self.ratio), ("step", self.step)):
+            if not 0 < value <= 1:
+                raise ConfigError(f"{name} is above 0 and at most 1, got {value!r}")
 
     def __call__(self, distances: ClassDistances, generator: np.random.Generator) -> Hierarchy:
         """The hierarchy; nothing about it is random."""
         dendrogram = self.dendrogram(distances)
-        found = hierarchy_of(distances.classes, dendrogram, local_cut(dendrogram, self.ratio))
+        found = hierarchy_of(distances.classes, dendrogram, local_cut(dendrogram, self.ratio, self.step))
         return replace(found, dendrogram=dendrogram)
 
     def dendrogram(self, distances: ClassDistances) -> Dendrogram:
@@ -161,8 +167,8 @@ class LocalCut:
 
 def _register(linkage: str) -> None:
     @hierarchies.register(linkage)
-    def build(*, ratio: float = RATIO) -> LocalCut:
-        return LocalCut(linkage=linkage, ratio=ratio)
+    def build(*, ratio: float = RATIO, step: float = STEP) -> LocalCut:
+        return LocalCut(linkage=linkage, ratio=ratio, step=step)
 
 
 for _linkage in LINKAGES:
