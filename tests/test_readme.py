@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hierclf import discover_taxonomy
 from hierclf.decisions import STATUSES
+from hierclf.discovery import hierarchies
 from hierclf.gates import guarantees, node_scores
 from hierclf.negatives import transformations
 from hierclf.references import references
@@ -48,7 +50,7 @@ def test_the_ten_lines_recognise_their_classes_and_refuse_the_rest(after):
 
 
 def test_a_class_that_nobody_told_it_about_is_new_below_its_meta_class(after):
-    model, pixels, eights = (after[1][name] for name in ("model", "pixels", "eights"))
+    model, pixels, eights = (after[2][name] for name in ("model", "pixels", "eights"))
     known, new = model.predict(pixels[~eights][:300]), model.predict(pixels[eights])
     assert (known.status == "known").mean() > 0.88
     assert np.isin(new.status, ["novel_child", "other"]).mean() > 0.5
@@ -73,8 +75,15 @@ def counts_of(told):
     }
 
 
+def test_digits_that_look_alike_upside_down_are_found(after):
+    told = "('root', '0-0_turned', '4-4_turned', '8-8_turned')"
+    assert f"internal_nodes)  # {told}" in blocks("python")[1]
+    found = discover_taxonomy(after[1]["both"], after[1]["names"])
+    assert str(found.internal_nodes) == told
+
+
 def test_newcomers_are_estimated_as_it_says(after):
-    estimates = {one.node: one for one in after[2]["model"].model_.gate.detections}
+    estimates = {one.node: one for one in after[3]["model"].model_.gate.detections}
     assert set(estimates) == {"digit", "round", "straight", "open"}
     assert estimates["round"].sentence.startswith("round: a new child is told from the known ones with AUROC 0.9")
 
@@ -92,6 +101,7 @@ def test_tables_name_what_there_is():
     assert table_after("### Promises") == list(guarantees)
     assert table_after("Two more promises stand") == ["correct", "false_discovery"]
     assert table_after("- **Decision.**") == list(STATUSES)
+    assert sorted(table_after("`hierclf.discovery` has the rest")) == sorted(hierarchies)
     tried = {"mirrored", "upside_down", "rotated_90", "rotated_180", "rotated_270"}
     named = README[README.index("### Negatives for nothing") : README.index("### What it is compared with")]
     assert set(re.findall(r"`(\w+_?\w*)`", named.split("by name:")[1])) == set(transformations) - tried
@@ -106,7 +116,8 @@ def test_the_layers_are_those_that_the_test_of_imports_draws():
 
 
 def test_the_taxonomy_is_one():
-    (text,) = blocks("yaml")
+    text, found = blocks("yaml")
+    assert len(parse_taxonomy(found, "README.md").leaves) == 10
     taxonomy = parse_taxonomy(text, "README.md")
     assert taxonomy.parents("o") == ("vowel", "round") or set(taxonomy.parents("o")) == {"vowel", "round"}
     assert (taxonomy.keep, taxonomy.promise, taxonomy.confidence) == (0.95, "confident", 0.9)
@@ -124,7 +135,7 @@ def test_two_commands_set_up_and_run():
 def test_every_command_that_is_shown_exists():
     from hierclf.cli import COMMANDS
 
-    (text,) = blocks("sh")
+    text = "".join(blocks("sh"))
     assert {line.split()[1] for line in text.splitlines() if line.startswith("hierclf")} <= set(COMMANDS)
 
 
