@@ -214,8 +214,9 @@ def _file(view: str, path: str) -> Any:
 def _review(given: dict[str, Any], found: Any, images: Any, agreement: Any) -> str | None:
     if given["review"] is None:
         return None
-    from hierclf.report import write_review
+    from hierclf.report import next_steps, write_review
 
+    again = " ".join(["hierclf", *map(shlex.quote, sys.argv[1:])])
     path = given["review"] or str(Path(given["output"]).with_name("report.html"))
     write_review(
         found,
@@ -223,7 +224,13 @@ def _review(given: dict[str, Any], found: Any, images: Any, agreement: Any) -> s
         title=given["name"] or Path(given["output"] or path).stem,
         images=_samples(images),
         agreement=agreement,
-        commands=_commands(given),
+        commands=next_steps(
+            found,
+            data=given["data"] or "PICTURES",
+            taxonomy=given["output"] or "taxonomy.yaml",
+            again=again if given["force"] or given["output"] is None else f"{again} --force",
+        ),
+        made={"found in": f"{given['view']} of {given['run'] or given['data']}", "command": again},
     )
     return path
 
@@ -251,20 +258,6 @@ def _samples(images: Any) -> Any:
         return shown
 
     return some
-
-
-def _commands(given: dict[str, Any]) -> dict[str, str]:
-    """What to type next, by what it does."""
-    again = " ".join(["hierclf", *map(shlex.quote, sys.argv[1:])])
-    again = again if given["force"] else f"{again} --force"
-    file, data = shlex.quote(given["output"] or "taxonomy.yaml"), shlex.quote(given["data"] or "PICTURES")
-    return {
-        "accept it": f"hierclf fit {data} --taxonomy {file}",
-        "check it after editing": f"hierclf taxonomy check {file}",
-        "only surer groups": f"{again} --support 0.9",
-        "more and larger groups": f"{again} --ratio 1 --support 0.5",
-        "fewer children to a node": f"{again} --largest 10",
-    }
 
 
 def _answer(found: Any, output: str | None, review: str | None, agreement: Any) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 A dendrogram joins two nodes at a time, so of its K - 1 nodes most say nothing: three classes that are equally near to
 each other still show one pair and a latecomer. A *global* cut at one height keeps the coarsest level only. So every
-node is compared with the kept node above it and with the merge right above it: a group is one if its members are clearly
-nearer to each other than to their relatives, and if it stands apart from the next to join,
+node is compared with the kept node above it and with the merge right above it: a group is one if its members are
+clearly nearer to each other than to their relatives, and if it stands apart from the next to join,
 
     height(u) < ratio · (1 - 1/m) · height(kept node above u)        m classes below u
     height(u) < step · height(merge right above u).

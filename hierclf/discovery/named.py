@@ -67,17 +67,24 @@ class NamedHierarchy:
         """Groups before single classes, both by name, so that another run makes a small difference.
 
         Args:
-            second: second parents: class, group and anything else.
+            second: second parents: class, group and anything else. Where they lie below the class's own parent, they
+                stand in its place.
             name: what to call the taxonomy.
         """
         hierarchy, classes = self.hierarchy, self.hierarchy.classes
         k, edges = len(classes), list[tuple[str, str]]()
+        held = {(int(hierarchy.parent_N[leaf]), leaf) for leaf, group, _ in second if self._below(leaf, group)}
         for node in hierarchy.groups:
-            below = hierarchy.children(node)
+            below = [child for child in hierarchy.children(node) if (node, child) not in held]
             groups = sorted(self.name[child] for child in below if child >= k)
             edges += [(self.name[node], child) for child in [*groups, *(classes[leaf] for leaf in below if leaf < k)]]
         edges += [(self.name[group], classes[leaf]) for leaf, group, _ in second]
         return Taxonomy(root=self.name[hierarchy.root], edges=tuple(edges), name=name)
+
+    def _below(self, leaf: int, group: int) -> bool:
+        """Whether a group lies below the parent of a class."""
+        k, members = len(self.hierarchy.classes), self.hierarchy.members
+        return set(members[group - k]) < set(members[int(self.hierarchy.parent_N[leaf]) - k])
 
     def _called_as_in(self, before: Taxonomy) -> NamedHierarchy:
         names = earlier_names(self.taxonomy(), before)

@@ -1,8 +1,13 @@
 """Classes that stand between two groups: second parents. Experimental.
 
 A tree puts a class under one group even where it is as near to another: a tomato is a fruit to the botanist and a
-vegetable to the cook. A class gets the other group as a second parent if its mean distance to the members of that group
-is within ``1 + ε`` times that to its own siblings in at least half of the samples of images drawn with replacement.
+vegetable to the cook. A group becomes a second parent of a class if, in at least half of many samples of images drawn
+with replacement, the mean distance to its members is
+
+* within ``1 + ε`` times that to the class's own siblings, or, for a class right below the root, to the nearest group;
+* clearly less than the height at which the tree joins the two.
+
+A class right below the root gets two such groups or none, and they take the root's place.
 
 K classes, G groups
 """
@@ -12,18 +17,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
+import numpy.typing as npt
 from scipy.spatial.distance import squareform
 
 from hierclf.discovery.distances import ClassDistances, Floats
 from hierclf.discovery.hierarchy import Hierarchy
 
 HALF = 0.5
+CLEARLY = 0.8
+"""How near a class must be to another group, of the height at which the tree joins them."""
+Mask = npt.NDArray[np.bool_]
 
 
 def second_parents(
     hierarchy: Hierarchy, samples: Iterable[ClassDistances], *, epsilon: float, share: float = HALF
 ) -> tuple[tuple[int, int, float], ...]:
-    """Classes that are about as near to another group as to their own.
+    """Classes that are about as near to one group as to another.
 
     Args:
         hierarchy: with one parent for each class.
@@ -32,40 +41,58 @@ def second_parents(
         share: of the samples that have to agree.
 
     Returns:
-        Triples (class, group, share of the samples), by class and group. Classes right below the root have no siblings
-        that mean anything, and get none; a group that holds the class already, or lies next to the root with it, is no
-        second parent.
+        Triples (class, group, share of the samples), by class and group. Where nested groups qualify, the lowest says
+        it all.
     """
-    k, groups = len(hierarchy.classes), list(hierarchy.groups)
-    inside_GK = np.zeros((len(groups), k))
+    k = len(hierarchy.classes)
+    inside_GK = np.zeros((len(hierarchy.groups), k))
     for place, members in enumerate(hierarchy.members):
         inside_GK[place, list(members)] = 1
-    own_K = hierarchy.parent_N[:k] - k
-    root = hierarchy.root - k
-    open_GK = (inside_GK == 0) & (own_K != root)[None, :]
-    votes_GK = np.zeros((len(groups), k))
-    count = 0
+    parent_K = hierarchy.parent_N[:k] - k
+    bare_K = parent_K == hierarchy.root - k
+    reach_GK = CLEARLY * _joining_heights(hierarchy, inside_GK)
+    votes_GK, count = np.zeros((len(hierarchy.groups), k)), 0
     for sample in samples:
-        mean_GK = _mean_distances(sample.distance_P, inside_GK)
-        near_GK = mean_GK <= (1 + epsilon) * mean_GK[own_K, np.arange(k)][None, :]
-        votes_GK += near_GK & open_GK
+        far_GK = np.where(inside_GK > 0, np.inf, _mean_distances(sample.distance_P, inside_GK))
+        own_K = np.where(bare_K, far_GK.min(0), _own_distances(sample.distance_P, inside_GK, parent_K))
+        votes_GK += (far_GK <= (1 + epsilon) * own_K) & (far_GK <= reach_GK)
         count += 1
     shares_GK = votes_GK / max(count, 1)
-    kept = [(leaf, group) for group, leaf in np.argwhere((shares_GK >= share) & open_GK).tolist()]
-    lowest = [pair for pair in kept if not _implied(pair, kept, hierarchy)]
-    return tuple((leaf, groups[group], float(shares_GK[group, leaf])) for leaf, group in sorted(lowest))
+    kept_GK = _lowest((shares_GK >= share) & (count > 0), inside_GK)
+    kept_GK &= (kept_GK.sum(0) > 1) | ~bare_K
+    return tuple((leaf, k + group, float(shares_GK[group, leaf])) for leaf, group in np.argwhere(kept_GK.T).tolist())
+
+
+def _joining_heights(hierarchy: Hierarchy, inside_GK: Floats) -> Floats:
+    """The height of the lowest node above both a group and a class; 0 for the group's own classes."""
+    k = len(hierarchy.classes)
+    height_GK = np.zeros_like(inside_GK)
+    for group in hierarchy.groups:
+        seen_K, above = inside_GK[group - k] > 0, int(hierarchy.parent_N[group])
+        while above >= 0:
+            held_K = inside_GK[above - k] > 0
+            height_GK[group - k, held_K & ~seen_K] = hierarchy.height_N[above]
+            seen_K, above = seen_K | held_K, int(hierarchy.parent_N[above])
+    return height_GK
 
 
 def _mean_distances(distance_P: Floats, inside_GK: Floats) -> Floats:
-    """Mean distance of each class to the members of each group, itself left out."""
-    total_GK = inside_GK @ squareform(distance_P, checks=False)
-    others_GK = inside_GK.sum(1, keepdims=True) - inside_GK
-    means: Floats = np.divide(total_GK, others_GK, out=np.full_like(total_GK, np.inf), where=others_GK > 0)
+    """Mean distance of each class to the members of each group."""
+    means: Floats = inside_GK @ squareform(distance_P, checks=False) / inside_GK.sum(1, keepdims=True)
     return means
 
 
-def _implied(pair: tuple[int, int], kept: list[tuple[int, int]], hierarchy: Hierarchy) -> bool:
-    """Whether a group below this one is a second parent of the same class, too: the lowest one says it all."""
-    leaf, group = pair
-    members = set(hierarchy.members[group])
-    return any(other == leaf and below != group and set(hierarchy.members[below]) < members for other, below in kept)
+def _own_distances(distance_P: Floats, inside_GK: Floats, parent_K: npt.NDArray[np.int64]) -> Floats:
+    """Mean distance of each class to the others below its parent; -inf where there are none."""
+    size_K = inside_GK.sum(1)[parent_K]
+    total_K = np.einsum("kl,kl->k", inside_GK[parent_K], squareform(distance_P, checks=False))
+    means: Floats = np.divide(total_K, size_K - 1, out=np.full_like(total_K, -np.inf), where=size_K > 1)
+    return means
+
+
+def _lowest(kept_GK: Mask, inside_GK: Floats) -> Mask:
+    """Only those groups of each class below which no other one is kept for it."""
+    size_G = inside_GK.sum(1)
+    within_GG = (inside_GK @ inside_GK.T == size_G[:, None]) & (size_G[:, None] < size_G[None, :])  # row lies in column
+    lowest: Mask = kept_GK & ~((within_GG.T.astype(np.float64) @ kept_GK) > 0)
+    return lowest

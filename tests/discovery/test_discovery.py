@@ -181,28 +181,33 @@ def test_the_file_says_how_it_was_found():
     assert any("10 draws" in line for line in lines)
 
 
+def between(seed=0):
+    """Three groups of three, and two classes in the middle between the first two."""
+    source = np.random.default_rng(seed)
+    centre = source.normal(size=(3, 64))
+    means = {f"{letter}{i}": centre[place] for place, letter in enumerate("abc") for i in range(3)}
+    means["x"] = (centre[0] + centre[1]) / 2
+    labels = np.repeat(list(means), 30)
+    spread = np.array([mean + 0.2 * source.normal(size=64) for mean in means.values()])
+    return np.repeat(spread, 30, axis=0) + source.normal(size=(len(labels), 64)), labels
+
+
 def test_a_class_between_two_groups_gets_a_second_parent():
-    source = np.random.default_rng(0)
-    centre = {
-        "a0": (4, 0),
-        "a1": (4, 0.3),
-        "a2": (4, -0.3),
-        "b0": (-4, 0),
-        "b1": (-4, 0.3),
-        "b2": (-4, -0.3),
-        "c": (0.3, 6),
-    }
-    centre |= {"c0": (0.0, 6.3), "x": (2.2, 2.5)}
-    labels = np.repeat(list(centre), 20)
-    embeddings = np.repeat(np.array(list(centre.values())), 20, axis=0) + 0.3 * source.normal(size=(len(labels), 2))
-    distances = distances_from_embeddings(embeddings, labels, denoise=False)
-    tree = discover(distances, bootstraps=20, ratio=1)
-    both = discover(distances, bootstraps=20, ratio=1, second=1.0)
+    distances = distances_from_embeddings(*between())
+    tree = discover(distances, bootstraps=20)
     assert tree.taxonomy.is_tree
     assert tree.second == ()
-    leaves = {leaf for leaf, _, _ in both.second}
-    assert "x" in leaves
-    assert not {"a0", "b0"} & leaves
+    both = discover(distances, bootstraps=20, second=0.5)
+    above = {leaf for node in both.taxonomy.parents("x") for leaf in both.taxonomy.leaves_below(node)}
     assert len(both.taxonomy.parents("x")) == 2
-    assert not check_taxonomy(both.format())
+    assert {"a0", "a1", "a2", "b0", "b1", "b2"} <= above
+    assert "c0" not in above
+    assert {leaf for leaf, _, _ in both.second} == {"x"}
     assert all(0.5 <= share <= 1 for _, _, share in both.second)
+    assert not check_taxonomy(both.format())
+    assert "x is as near to" in both.format()
+
+
+def test_without_a_class_between_there_is_no_second_parent():
+    distances = distances_from_embeddings(*planted())
+    assert discover(distances, bootstraps=10, second=0.2).taxonomy == discover(distances, bootstraps=10).taxonomy
