@@ -37,7 +37,7 @@ SAMPLES = 6
     "--method", default="average", show_default=True, help="How to find groups; a linkage, kmeans, hdbscan, nbdt."
 )
 @click.option(
-    "--ratio", type=float, help="How near the members of a group must be, of 1; more for more groups. [default: 0.85]"
+    "--ratio", type=float, help="How near the members of a group must be, of 1; more for more groups. [default: 0.8]"
 )
 @click.option(
     "--bootstraps",

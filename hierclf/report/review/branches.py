@@ -101,7 +101,7 @@ def _whole(discovery: Discovery, dendrogram: Dendrogram) -> Branches:
         height=drawn.height,
         group={node: at for node, at in group.items() if node is not None},
         dropped={node: at for node, at in dropped.items() if node is not None},
-        bar=bars(dendrogram, cut.ratio, cut.step) if cut is not None else {},
+        bar=bars(dendrogram, cut.ratio) if cut is not None else {},
     )
 
 

@@ -21,29 +21,28 @@ def local_cut_of(discovery: Discovery) -> LocalCut | None:
     return finder if isinstance(finder, LocalCut) else None
 
 
-def bars(dendrogram: Dendrogram, ratio: float, step: float) -> dict[int, float]:
+def bars(dendrogram: Dendrogram, ratio: float) -> dict[int, float]:
     """The height below which each node that the local cut keeps had to join.
 
     Args:
         dendrogram: of K classes.
         ratio: of the cut.
-        step: of the cut.
 
     Returns:
-        By node of the dendrogram, the lower of what the kept node above and the merge right above ask for.
+        By node of the dendrogram, the bound of the cut times the height of the kept node above.
     """
     from hierclf.discovery.cut import bounds, local_cut
 
-    k, kept = len(dendrogram), set(local_cut(dendrogram, ratio, step))
+    k, kept = len(dendrogram), set(local_cut(dendrogram, ratio))
     height_N, bound_N = dendrogram.height_N.tolist(), bounds(dendrogram, ratio).tolist()
     found: dict[int, float] = {}
-    waiting = [(dendrogram.root, dendrogram.root, dendrogram.root)]
+    waiting = [(dendrogram.root, dendrogram.root)]
     while waiting:
-        node, next_above, above = waiting.pop()
+        node, above = waiting.pop()
         if node < k:
             continue
         if node in kept:
-            found[node] = min(bound_N[node] * height_N[above], step * height_N[next_above])
+            found[node] = bound_N[node] * height_N[above]
             above = node
-        waiting += [(child, node, above) for child in dendrogram.child_M2[node - k].tolist()]
+        waiting += [(child, above) for child in dendrogram.child_M2[node - k].tolist()]
     return found

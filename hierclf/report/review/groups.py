@@ -197,7 +197,7 @@ def _for_size(discovery: Discovery) -> frozenset[int]:
         return frozenset()
     from hierclf.discovery.cut import hierarchy_of, local_cut
 
-    clear = hierarchy_of(discovery.hierarchy.classes, dendrogram, local_cut(dendrogram, cut.ratio, cut.step)).clades
+    clear = hierarchy_of(discovery.hierarchy.classes, dendrogram, local_cut(dendrogram, cut.ratio)).clades
     k, hierarchy = len(discovery.distances), discovery.hierarchy
     return frozenset(
         node

@@ -14,15 +14,14 @@ def test_the_cut_is_the_one_of_the_search(found):
 def test_bars_are_what_the_cut_goes_by(found, ratio):
     discovery = found(24, bootstraps=0, ratio=ratio, largest=None)
     dendrogram = discovery.dendrogram
-    height = bars(dendrogram, ratio, 0.75)
+    height = bars(dendrogram, ratio)
     kept = {frozenset(dendrogram.members(node)): node for node in height}
     assert set(kept) == discovery.hierarchy.clades != set()
     for node in range(24, dendrogram.root):
         members = set(dendrogram.members(node))
         around = [dendrogram.root, *(other for group, other in kept.items() if group > members)]
         above = min(dendrogram.height_N[other] for other in around)
-        merge = next(other for other, pair in enumerate(dendrogram.child_M2.tolist(), start=24) if node in pair)
-        bar = min(ratio * above * (len(members) - 1) / len(members), 0.75 * dendrogram.height_N[merge])
+        bar = ratio * above * (len(members) - 1) / len(members)
         assert (dendrogram.height_N[node] < bar) == (node in height)
         if node in height:
             assert height[node] == pytest.approx(bar)
