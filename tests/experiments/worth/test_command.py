@@ -91,6 +91,7 @@ def test_a_run_leaves_everything_behind(worth, config, tmp_path):
     assert len(kept.internal_nodes) == len(kept.leaves) - 1
 
 
+@pytest.mark.slow
 def test_a_failing_row_costs_its_own_cells_and_is_mended_by_resuming(worth, config, tmp_path, monkeypatch):
     whole = Bench.measure
 

@@ -69,6 +69,7 @@ def test_what_the_features_learnt_from_is_read_only_where_there_is_too_little_el
     np.testing.assert_array_equal(bench._to_read(), expected)
 
 
+@pytest.mark.slow
 def test_rows_share_embeddings_and_a_row_measured_twice_is_the_same(bench):
     first, again = (bench.measure(cell("declared")) for _ in range(2))
     assert {k: v for k, v in first.items() if "seconds" not in k} == {
