@@ -10,13 +10,15 @@ from typing import Any
 
 import click
 
-from hierclf.errors import ConfigError, TaxonomyError
+from hierclf.errors import ConfigError, DataError, TaxonomyError
 from hierclf.registry import did_you_mean
 
 VIEWS = ("embeddings", "weights", "confusion", "logits")
+OF_BACKBONES = ("backbone", "weights", "image_size")
 TABLES = (".npz", ".npy")
-SAMPLES = 6
-"""Pictures of each class in the review."""
+LINKED = ("average", "complete", "single", "weighted", "ward", "centroid", "median")
+"""Methods with a ratio."""
+MOST_CHANGES = 12
 
 
 @click.command()
@@ -37,7 +39,9 @@ SAMPLES = 6
     "--method", default="average", show_default=True, help="How to find groups; a linkage, kmeans, hdbscan, nbdt."
 )
 @click.option(
-    "--ratio", type=float, help="How near the members of a group must be, of 1; more for more groups. [default: 0.8]"
+    "--ratio",
+    type=float,
+    help="How far apart a group's classes may be, of their distance to the rest; 1 for the loosest. [default: 0.8]",
 )
 @click.option(
     "--bootstraps",
@@ -71,7 +75,7 @@ SAMPLES = 6
     "--review",
     is_flag=False,
     flag_value="",
-    help="Write a page to judge the groups by. [default: report.html beside the file]",
+    help="Write a page to judge the groups by: --review for report.html beside the file, or --review=FILE.",
 )
 @click.option("--force", is_flag=True, help="Replace the output if it exists.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of everything random.")
@@ -87,28 +91,20 @@ def discover(**given: Any) -> None:
     """
     _check(given)
     from hierclf.discovery import discover as find
+    from hierclf.discovery.search import Search
     from hierclf.progress import bars
 
     output = given["output"]
-    before = _earlier(given["before"], output)
+    settings = {name: given[name] for name in ("method", "bootstraps", "support", "smallest", "second", "seed")}
+    settings["largest"] = given["largest"] or None
+    options = {} if given["ratio"] is None else {"ratio": given["ratio"]}
+    Search(**settings, options=options)  # a mistake is told before anything is read
+    replaced = _taxonomy(output) if output is not None and Path(output).exists() else None
+    before = _taxonomy(given["before"]) or replaced
     reference = _taxonomy(given["reference"])
     distances, images = _distances(given)
-    options = {} if given["ratio"] is None else {"ratio": given["ratio"]}
-    found = find(
-        distances,
-        method=given["method"],
-        bootstraps=given["bootstraps"],
-        support=given["support"],
-        largest=given["largest"] or None,
-        smallest=given["smallest"],
-        second=given["second"],
-        root=given["root"],
-        name=given["name"],
-        before=before,
-        seed=given["seed"],
-        progress=bars,
-        **options,
-    )
+    named = {"root": given["root"], "name": given["name"], "before": before}
+    found = find(distances, **settings, **named, progress=bars, **options)
     agreement = None
     if reference is not None:
         from hierclf.discovery.agreement import compare
@@ -123,6 +119,8 @@ def discover(**given: Any) -> None:
     if output is None:
         click.echo(found.format(), nl=False)
     _tell(given, found, agreement, review)
+    if replaced is not None and output is not None:
+        _tell_changes(replaced, found.taxonomy)
 
 
 def _check(given: dict[str, Any]) -> None:
@@ -130,34 +128,52 @@ def _check(given: dict[str, Any]) -> None:
     view, output = given["view"], given["output"]
     if view not in VIEWS:
         raise ConfigError(f"--from takes {', '.join(VIEWS)}, got {view!r}{did_you_mean(view, VIEWS)}")
-    if given["data"] is None and not (given["run"] and view == "weights"):
+    if given["data"] is None and view == "weights" and not given["run"]:
+        raise ConfigError("which weights? Give an .npz with weights and classes, or a model with --run RUN")
+    if given["data"] is None and view != "weights":
         raise ConfigError("which pictures? hierclf discover DATA -o taxonomy.yaml")
-    if given["run"] and (given["backbone"] or given["weights"] or given["image_size"]):
-        raise ConfigError("--run brings a backbone of its own; drop --backbone, --weights and --image-size")
+    backbone = [f"--{name.replace('_', '-')}" for name in OF_BACKBONES if given[name] is not None]
+    if backbone and given["run"]:
+        raise ConfigError(f"--run brings a backbone of its own; drop {', '.join(backbone)}")
+    if backbone and (view != "embeddings" or _is_table(given["data"])):
+        raise ConfigError(f"{', '.join(backbone)} goes with pictures; {given['data']} holds numbers")
     if view != "embeddings" and not given["run"] and not Path(given["data"] or "").is_file():
         raise ConfigError(
             f"--from {view} takes a model (--run RUN) or a file that holds the {view}, got {given['data']!r}"
         )
     if given["review"] == "" and output is None:
         raise ConfigError("--review writes report.html beside the taxonomy: give -o T.yaml, or --review=FILE")
-    if output is not None and Path(output).exists() and not given["force"]:
-        raise TaxonomyError(f"{output} exists; --force replaces it, and keeps the names that you gave to its groups")
+    if output == "":
+        raise ConfigError("-o needs the name of a file; without -o, the taxonomy goes to standard output")
+    page = _page(given)
+    if page is not None and output is not None and page.resolve() == Path(output).resolve():
+        raise ConfigError(f"the taxonomy and its review cannot both be {output}")
+    for path in (Path(output) if output is not None else None, page):
+        if path is None:
+            continue
+        if path.is_dir() or not path.parent.is_dir():
+            what = "is a folder" if path.is_dir() else f"cannot be written: there is no folder {path.parent}"
+            raise ConfigError(f"{path} {what}")
+        if path.exists() and not given["force"]:
+            kept = ", and keeps the names and tables that you gave it" if path != page else ""
+            raise TaxonomyError(f"{path} exists; --force replaces it{kept}")
+
+
+def _is_table(data: str | None) -> bool:
+    return data is not None and Path(data).suffix.lower() in TABLES
+
+
+def _page(given: dict[str, Any]) -> Path | None:
+    """Where the review goes, if anywhere."""
+    if given["review"] is None:
+        return None
+    return Path(given["review"]) if given["review"] else Path(given["output"]).with_name("report.html")
 
 
 def _taxonomy(source: str | None) -> Any:
     from hierclf.taxonomy.convert import load_taxonomy
 
     return None if source is None else load_taxonomy(source)
-
-
-def _earlier(before: str | None, output: str | None) -> Any:
-    """The taxonomy whose names are kept: the one given, or the one that is about to be replaced."""
-    if before is None and output is not None and Path(output).exists():
-        try:
-            return _taxonomy(output)
-        except TaxonomyError as error:
-            raise TaxonomyError(f"{error}\nmend it, so that its names can be kept, or remove it") from error
-    return _taxonomy(before)
 
 
 def _distances(given: dict[str, Any]) -> tuple[Any, Any]:
@@ -173,7 +189,7 @@ def _distances(given: dict[str, Any]) -> tuple[Any, Any]:
         return distances_from_model(classifier, images, labels, view=view), None if labels is not None else images
     if view != "embeddings":
         return _file(view, data), None
-    if Path(data).suffix.lower() in TABLES:
+    if _is_table(data):
         from hierclf.cli.embeddings import read_embeddings
         from hierclf.discovery import distances_from_embeddings
 
@@ -181,8 +197,7 @@ def _distances(given: dict[str, Any]) -> tuple[Any, Any]:
     from hierclf.model_distances import distances_from_images
 
     images, _ = _source(data, embeddings=False)
-    names = ("backbone", "weights", "image_size")
-    settings = {name: given[name] for name in names if given[name] is not None}
+    settings = {name: given[name] for name in OF_BACKBONES if given[name] is not None}
     return distances_from_images(images, seed=given["seed"], **settings), images
 
 
@@ -193,6 +208,8 @@ def _source(data: str | None, *, embeddings: bool) -> tuple[Any, Any]:
         from hierclf.cli.embeddings import read_embeddings
 
         return read_embeddings(data)
+    if _is_table(data):
+        raise DataError(f"this model looks at pictures, and {data} holds numbers; leave out --run to read embeddings")
     from hierclf.data import load_images
 
     return load_images(data), None
@@ -212,12 +229,12 @@ def _file(view: str, path: str) -> Any:
 
 
 def _review(given: dict[str, Any], found: Any, images: Any, agreement: Any) -> str | None:
-    if given["review"] is None:
+    path = _page(given)
+    if path is None:
         return None
     from hierclf.report import next_steps, write_review
 
     again = " ".join(["hierclf", *map(shlex.quote, sys.argv[1:])])
-    path = given["review"] or str(Path(given["output"]).with_name("report.html"))
     write_review(
         found,
         path,
@@ -226,13 +243,21 @@ def _review(given: dict[str, Any], found: Any, images: Any, agreement: Any) -> s
         agreement=agreement,
         commands=next_steps(
             found,
-            data=given["data"] or "PICTURES",
+            fit=_fit(given),
             taxonomy=given["output"] or "taxonomy.yaml",
             again=again if given["force"] or given["output"] is None else f"{again} --force",
         ),
         made={"found in": f"{given['view']} of {given['run'] or given['data']}", "command": again},
     )
-    return path
+    return str(path)
+
+
+def _fit(given: dict[str, Any]) -> list[str]:
+    """What to train on with what was found, as words of `hierclf fit`."""
+    data = given["data"]
+    if data is None or (given["view"] != "embeddings" and not given["run"]):
+        return ["PICTURES"]
+    return [data, "--backbone", "none"] if _is_table(data) else [data]
 
 
 def _samples(images: Any) -> Any:
@@ -282,15 +307,18 @@ def _tell(given: dict[str, Any], found: Any, agreement: Any, review: str | None)
     for note in found.notes:
         click.echo(f"note: {note}", err=True)
     groups = len(taxonomy.internal_nodes) - 1
-    told = f"{groups} group{'' if groups == 1 else 's'} among {len(taxonomy.leaves)} classes"
+    classes = len(taxonomy.leaves)
+    told = f"{groups} group{'' if groups == 1 else 's'} among {classes} class{'' if classes == 1 else 'es'}"
     if found.support and groups:
         weakest = min(found.support, key=lambda node: (found.support[node], node))
         told += f"; the least sure is {weakest!r} with a support of {found.support[weakest]:.2f}"
     if found.dropped:
         told += f"; {len(found.dropped)} given up for want of support"
     click.echo(told, err=quiet)
-    if not groups:
-        click.echo("no group stands out: --ratio 1 or --support 0.5 looks for looser ones", err=quiet)
+    loose = [leaf for leaf in taxonomy.leaves if taxonomy.parents(leaf) == (taxonomy.root,)]
+    if len(loose) > 2 and given["method"] in LINKED:
+        looser = "--ratio 1 --support 0.5" if found.support else "--ratio 1"
+        click.echo(f"{len(loose)} classes stand in no group; {looser} looks for looser ones", err=quiet)
     if agreement is not None:
         click.echo(f"\nagainst {given['reference']}:\n{agreement}", err=quiet)
     if quiet:
@@ -298,5 +326,19 @@ def _tell(given: dict[str, Any], found: Any, agreement: Any, review: str | None)
     click.echo(f"\nwrote:   {given['output']}")
     if review is not None:
         click.echo(f"review:  {review}")
-    data = given["data"] or "PICTURES"
-    click.echo(f"next:    edit it, then hierclf fit {shlex.quote(data)} --taxonomy {shlex.quote(given['output'])}")
+    command = ["hierclf", "fit", *_fit(given), "--taxonomy", given["output"]]
+    click.echo(f"next:    edit it, then {shlex.join(command)}")
+
+
+def _tell_changes(before: Any, after: Any) -> None:
+    """What is different from the file that was replaced, where a person may have edited it."""
+    from hierclf.taxonomy.difference import difference
+
+    lines = str(difference(before, after)).splitlines()
+    if not lines:
+        return
+    click.echo("\ndifferent from the file that was replaced (the tree is the pictures' again):")
+    for line in lines[:MOST_CHANGES]:
+        click.echo(f"  {line}")
+    if len(lines) > MOST_CHANGES:
+        click.echo(f"  … and {len(lines) - MOST_CHANGES} more")

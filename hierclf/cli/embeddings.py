@@ -29,7 +29,8 @@ def read_embeddings(path: str, *, labelled: bool = False) -> tuple[Any, Any]:
             values = {name: loaded[name] for name in ("embeddings", "labels") if name in loaded}
             names = ", ".join(loaded)
     except (ValueError, OSError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{path} is no readable .npz or .npy file: {error}") from error
+        told = "it holds no arrays of numbers or text" if "pickle" in str(error) else error
+        raise DataError(f"{path} is no readable .npz or .npy file: {told}") from error
     if "embeddings" not in values:
         raise DataError(f"{path} holds no array named 'embeddings' (it has: {names})")
     if labelled and "labels" not in values:

@@ -23,7 +23,8 @@ def read_arrays(path: str, *, needed: Sequence[str]) -> dict[str, Any]:
         with np.load(path, allow_pickle=False) as loaded:
             arrays = {name: loaded[name] for name in loaded.files}
     except (ValueError, OSError, EOFError, AttributeError, TypeError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{path} is no readable .npz file: {error}") from error
+        told = "it holds no arrays of numbers or text" if "pickle" in str(error) else error
+        raise DataError(f"{path} is no readable .npz file: {told}") from error
     for name in needed:
         if name not in arrays:
             raise DataError(f"{path} holds no array named {name!r} (it has: {', '.join(arrays) or 'none'})")

@@ -20,6 +20,21 @@ from hierclf.progress import Progress, silent
 Group = tuple[int, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """Which groups are kept.
+
+    Args:
+        kept: the groups.
+        dropped: groups of the method's choice that lack the support.
+        notes: what is remarkable about it, in sentences.
+    """
+
+    kept: tuple[Group, ...]
+    dropped: tuple[Group, ...]
+    notes: tuple[str, ...]
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Candidates:
     """Groups of classes that a method finds, with the support of each.
@@ -69,7 +84,7 @@ class Candidates:
         """
         return self.share[int(group_marks([group], self.mark_K)[0])] if self.share else 1.0
 
-    def chosen(self, *, support: float, largest: int | None, smallest: int) -> tuple[list[Group], list[Group]]:
+    def chosen(self, *, support: float, largest: int | None, smallest: int) -> Chosen:
         """The groups to keep, and those of the method's choice that lack the support.
 
         Args:
@@ -81,10 +96,16 @@ class Candidates:
         k = len(self.found.classes)
         groups = [group for group in self.found.members if max(smallest, 2) <= len(group) < k]
         kept = [group for group in groups if self.support(group) >= support]
+        more: list[Group] = []
         if self.dendrogram is not None and largest is not None:
-            kept += self._divisions(self.dendrogram, kept, largest, support, smallest)
-        held = set(kept)
-        return kept, [group for group in groups if group not in held]
+            more = self._divisions(self.dendrogram, kept, largest, support, smallest)
+        held = {*kept, *more}
+        told = f"Of {len(held)} groups, {len(more)} were taken in only to divide nodes of more than {largest} children."
+        return Chosen(
+            kept=(*kept, *more),
+            dropped=tuple(group for group in groups if group not in held),
+            notes=(told,) if more else (),
+        )
 
     def hierarchy(self, groups: Sequence[Group]) -> Hierarchy:
         """The hierarchy of these groups, each at its height."""

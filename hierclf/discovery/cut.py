@@ -146,7 +146,7 @@ class LocalCut:
     ratio: float = RATIO
 
     def __post_init__(self) -> None:
-        if not 0 < self.ratio <= 1:
+        if not isinstance(self.ratio, int | float) or isinstance(self.ratio, bool) or not 0 < self.ratio <= 1:
             raise ConfigError(f"ratio is above 0 and at most 1, got {self.ratio!r}")
 
     def __call__(self, distances: ClassDistances, generator: np.random.Generator) -> Hierarchy:

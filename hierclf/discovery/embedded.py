@@ -35,6 +35,8 @@ from hierclf.errors import DataError
 from hierclf.gates.mahalanobis import shrunk_covariance
 
 CHUNK = 8192
+SMALLEST, LARGEST = 1e-100, 1e100
+"""Numbers between which squares of embeddings are safe."""
 PROPORTIONAL = 0.5
 """Slope from which on the scatter of a class counts as proportional to the length of its mean."""
 FEWEST = 5
@@ -63,7 +65,7 @@ def distances_from_embeddings(
     """
     embedding_nD = _matrix(embeddings)
     classes, group_n = _groups(labels, len(embedding_nD))
-    order_n = np.argsort(group_n, kind="stable")
+    order_n = _canonical_order(embedding_nD, group_n)
     embedding_nD, group_n = embedding_nD[order_n], group_n[order_n]
     count_K = np.bincount(group_n)
     if count_K.max() == 1:
@@ -187,6 +189,9 @@ def _matrix(embeddings: npt.ArrayLike) -> npt.NDArray[Any]:
             f"{bad.sum()} of {len(bad)} embeddings are not finite (the first is row {int(bad.argmax())}); "
             "leave them out"
         )
+    scale = float(np.abs(matrix).max())
+    if matrix.dtype == np.float64 and scale > 0 and not SMALLEST < scale < LARGEST:
+        matrix = matrix / scale  # squares would leave what float64 can hold; only directions count
     return matrix
 
 
@@ -207,6 +212,15 @@ def _groups(labels: npt.ArrayLike | None, n: int) -> tuple[tuple[str, ...], Inte
         label_n = np.array(values if whole else named(values))
     values, group_n = np.unique(label_n, return_inverse=True)
     return named(values.tolist()), group_n.astype(np.int64)
+
+
+def _canonical_order(embedding_nD: npt.NDArray[Any], group_n: Integers) -> Integers:
+    """Rows by class, and within a class by their content, so that the order in which they came counts for nothing."""
+    rows_nD = np.ascontiguousarray(embedding_nD)
+    content_n = rows_nD.view(np.dtype((np.void, rows_nD.dtype.itemsize * rows_nD.shape[1])))[:, 0]
+    order_n = np.argsort(content_n, kind="stable")
+    order_n = order_n[np.argsort(group_n[order_n], kind="stable")]
+    return order_n.astype(np.int64)
 
 
 def _means(sorted_nD: npt.NDArray[Any], count_K: Integers) -> Floats:

@@ -11,6 +11,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from os import PathLike
 from typing import Any
 
 import numpy.typing as npt
@@ -19,17 +21,15 @@ from hierclf.discovery.candidates import Candidates
 from hierclf.discovery.discovery import Clade, Discovery
 from hierclf.discovery.distances import ClassDistances
 from hierclf.discovery.embedded import distances_from_embeddings
-from hierclf.discovery.hierarchy import Finder, hierarchies
 from hierclf.discovery.named import NamedHierarchy
+from hierclf.discovery.search import BOOTSTRAPS, LARGEST, SUPPORT, Search
 from hierclf.discovery.second_parents import second_parents
+from hierclf.discovery.side_tables import with_tables
 from hierclf.discovery.support import resamples
-from hierclf.errors import ConfigError
 from hierclf.progress import Progress, silent
 from hierclf.taxonomy import Taxonomy
+from hierclf.taxonomy.convert import load_taxonomy
 
-BOOTSTRAPS = 100
-SUPPORT = 0.7
-LARGEST = 20
 NOT_DRAWN = "There are no images to draw anew, so no group has a support, and none is given up for want of it."
 
 
@@ -44,7 +44,7 @@ def discover(
     second: float | None = None,
     root: str | None = None,
     name: str = "",
-    before: Taxonomy | None = None,
+    before: Taxonomy | str | PathLike[str] | None = None,
     seed: int = 0,
     progress: Progress = silent,
     **options: Any,
@@ -63,7 +63,8 @@ def discover(
             (experimental; see `second_parents`). None keeps it a tree.
         root: what to call the root; None takes the earlier taxonomy's, or "root".
         name: what to call the taxonomy.
-        before: an earlier taxonomy of these classes, whose names are kept for groups that are about the same.
+        before: an earlier taxonomy of these classes, or its file: its names are kept for groups that are about the
+            same, and so are its name and its tables (labels, weights, other) as far as they still make sense.
         seed: of everything random.
         progress: how to show how far it is.
         options: of the method, such as ``ratio``.
@@ -73,42 +74,49 @@ def discover(
         UnknownName: no such method.
         DataError: the method needs what these distances do not have.
     """
-    _check(bootstraps, support, largest, smallest, second)
-    finder = _finder(method, options)
+    search = Search(
+        method=method,
+        bootstraps=bootstraps,
+        support=support,
+        largest=largest,
+        smallest=smallest,
+        second=second,
+        seed=seed,
+        options=options,
+    )
+    earlier = load_taxonomy(before) if isinstance(before, str | PathLike) else before
     drawn = bootstraps if distances.can_resample else 0
-    candidates = Candidates.of(finder, distances, bootstraps=drawn, seed=seed, progress=progress)
-    kept, dropped = candidates.chosen(support=support, largest=largest, smallest=smallest)
-    hierarchy = candidates.hierarchy(kept)
+    candidates = Candidates.of(search.finder, distances, bootstraps=drawn, seed=seed, progress=progress)
+    chosen = candidates.chosen(support=support, largest=largest, smallest=smallest)
+    hierarchy = candidates.hierarchy(chosen.kept)
     pairs: tuple[tuple[int, int, float], ...] = ()
     if second is not None and drawn:
         samples = progress(resamples(distances, drawn, seed), drawn, "second parents")
         pairs = second_parents(hierarchy, samples, epsilon=second)
-    named = NamedHierarchy.of(hierarchy, distances, root=root, before=before)
+    named = NamedHierarchy.of(hierarchy, distances, root=root, before=earlier)
     classes = distances.classes
+    taxonomy = named.taxonomy(pairs, name=name)
+    notes = [*distances.notes, *chosen.notes]
+    if bootstraps and not drawn:
+        notes.append(NOT_DRAWN)
+    if earlier is not None:
+        taxonomy, lost = with_tables(taxonomy, earlier)
+        notes += lost
     return Discovery(
-        taxonomy=named.taxonomy(pairs, name=name),
+        taxonomy=taxonomy,
         hierarchy=hierarchy,
         name=named.name,
         support={named.name[node]: candidates.support(group) for node, group in named.groups} if drawn else {},
         medoid={named.name[node]: classes[leaf] for node, leaf in named.medoid.items()},
         dropped=tuple(
             Clade(members=tuple(classes[leaf] for leaf in group), support=candidates.support(group))
-            for group in dropped
+            for group in chosen.dropped
         ),
         dendrogram=candidates.dendrogram,
         distances=distances,
         second=tuple((classes[leaf], named.name[group], share) for leaf, group, share in pairs),
-        notes=distances.notes if drawn or not bootstraps else (*distances.notes, NOT_DRAWN),
-        settings={
-            "method": method,
-            "options": dict(options),
-            "bootstraps": drawn,
-            "support": support,
-            "largest": largest,
-            "smallest": smallest,
-            "second": second,
-            "seed": seed,
-        },
+        notes=tuple(notes),
+        settings=asdict(search) | {"bootstraps": drawn},
     )
 
 
@@ -124,25 +132,3 @@ def discover_taxonomy(embeddings: npt.ArrayLike, labels: npt.ArrayLike | None = 
         HierclfError: embeddings or settings that cannot be used.
     """
     return discover(distances_from_embeddings(embeddings, labels), **settings).taxonomy
-
-
-def _check(bootstraps: int, support: float, largest: int | None, smallest: int, second: float | None) -> None:
-    if bootstraps < 0:
-        raise ConfigError(f"bootstraps is a number of draws from 0 on, got {bootstraps!r}")
-    if not 0 <= support <= 1:
-        raise ConfigError(f"support is a share from 0 to 1, got {support!r}")
-    if largest is not None and largest < 2:
-        raise ConfigError(f"largest is how many children a node may have, at least 2 or None, got {largest!r}")
-    if smallest < 2:
-        raise ConfigError(f"smallest is how many classes a group has at least, from 2 on, got {smallest!r}")
-    if second is not None and second < 0:
-        raise ConfigError(f"second is how much farther a second parent may be, from 0 on or None, got {second!r}")
-
-
-def _finder(method: str, options: dict[str, Any]) -> Finder:
-    """The method of a name, with its options."""
-    build = hierarchies[method]
-    try:
-        return build(**options)
-    except TypeError as error:
-        raise ConfigError(f"the method {method!r} has no such option: {error}") from None

@@ -10,6 +10,7 @@ from hierclf.discovery.distances import ClassDistances
 from hierclf.discovery.hierarchy import Hierarchy
 from hierclf.discovery.medoids import medoids
 from hierclf.discovery.naming import earlier_names, name_clades
+from hierclf.errors import ConfigError
 from hierclf.taxonomy import Taxonomy
 
 ROOTS = ("root", "anything", "everything", "the root of all")
@@ -41,13 +42,18 @@ class NamedHierarchy:
             distances: between them, which say what is typical.
             root: what to call the root; None takes the earlier taxonomy's, else the first of `ROOTS` that is free.
             before: an earlier taxonomy, whose names are kept for groups that are about the same.
+
+        Raises:
+            ConfigError: a class is called like the root.
         """
         classes = hierarchy.classes
         nodes = [node for node in hierarchy.groups if node != hierarchy.root]
         groups = [hierarchy.members[node - len(classes)] for node in nodes]
         typical = medoids(distances, groups)
+        if root is not None and (not isinstance(root, str) or root in classes):
+            raise ConfigError(f"the root needs a name that no class has, got {root!r}")
         if root is None:
-            own = [before.root] if before is not None else []
+            own = [before.root] if before is not None and set(before.leaves) & set(classes) else []
             root = next(word for word in [*own, *ROOTS] if word not in classes)
         members = [tuple(classes[leaf] for leaf in group) for group in groups]
         names = name_clades(members, [classes[leaf] for leaf in typical], taken=(*classes, root))

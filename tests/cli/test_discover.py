@@ -92,6 +92,38 @@ def test_a_file_is_replaced_by_force_alone_and_keeps_its_names(embeddings, tmp_p
     assert Taxonomy.from_yaml(file).children("pets") == ("cat", "dog")
 
 
+def test_what_a_person_wrote_beside_the_tree_stays(embeddings, tmp_path):
+    file = tmp_path / "t.yaml"
+    invoke(embeddings, "-o", file, "--bootstraps", "5")
+    own = "name: mine\n" + file.read_text() + "labels: {cat: [puss], cow: []}\nother: {keep: 0.9}\n"
+    own = own.replace("cow: []", "bus: [coach]").replace("\n  bus-car:", "\n  cow:\n  bus-car:")
+    file.write_text(own + "weights:\n  classes: {dog: 2, cow: 3}\n")
+    result = invoke(embeddings, "-o", file, "--bootstraps", "5", "--force")
+    again = Taxonomy.from_yaml(file)
+    assert (again.name, again.keep) == ("mine", 0.9)
+    assert dict(again.labels) == {"puss": "cat", "coach": "bus"}
+    assert again.class_weights == (("dog", 2.0),)
+    assert "the weight of 'cow' fits no more" in result.stderr
+    assert "different from the file that was replaced" in result.stdout
+    assert "- cow" in result.stdout
+
+
+def test_a_page_that_is_there_is_not_replaced(embeddings, tmp_path):
+    (tmp_path / "report.html").write_text("a run's own")
+    result = invoke(embeddings, "-o", tmp_path / "t.yaml", "--review")
+    assert "report.html exists" in str(result.exception)
+    assert not (tmp_path / "t.yaml").exists()
+    assert (tmp_path / "report.html").read_text() == "a run's own"
+
+
+def test_the_next_command_works_as_it_is_printed(embeddings, tmp_path):
+    result = invoke(embeddings, "-o", tmp_path / "t.yaml", "--bootstraps", "5")
+    (line,) = [line for line in result.stdout.splitlines() if line.startswith("next:")]
+    words = line.split("hierclf ")[1].split()
+    done = CliRunner().invoke(commands, [*words, "-o", str(tmp_path / "run")])
+    assert done.exit_code == 0, done.exception
+
+
 @pytest.mark.parametrize("view", ["weights", "logits"])
 def test_classifiers_are_read_from_arrays(embeddings, view):
     result = invoke(embeddings, "--from", view, "--json")
@@ -144,7 +176,16 @@ def test_a_model_is_asked_instead(tmp_path, embeddings):
         (("pictures", "--from", "logits"), "takes a model"),
         (("{data}", "--from", "confusion"), "CSV"),
         (("{data}", "--reference", "nowhere.yaml"), "nowhere.yaml"),
-        (("{data}", "--method", "kmeans", "--ratio", "0.5"), "no such option"),
+        (("{data}", "--method", "kmeans", "--ratio", "0.5"), "has no option 'ratio'"),
+        (("{data}", "--seed", "-1"), "seed"),
+        (("{data}", "--second-parents", "nan"), "second"),
+        (("{data}", "--root", "cat"), "the root needs a name"),
+        (("{data}", "-o", ""), "-o needs"),
+        (("{data}", "-o", "nowhere/t.yaml"), "no folder nowhere"),
+        (("{data}", "--review=nowhere/r.html"), "no folder nowhere"),
+        (("{data}", "-o", "x.yaml", "--review=x.yaml"), "cannot both be"),
+        (("{data}", "--image-size", "64"), "holds numbers"),
+        (("--from", "weights"), "which weights?"),
     ],
 )
 def test_mistakes_are_told_in_one_message(embeddings, words, told):

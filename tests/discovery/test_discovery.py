@@ -51,8 +51,8 @@ def test_the_same_seed_gives_the_same_text():
     assert first == second
     shuffled = np.random.default_rng(1).permutation(360)
     embeddings, labels = planted()
-    again = discover(distances_from_embeddings(embeddings[shuffled], labels[shuffled]), bootstraps=0)
-    assert again.taxonomy == discover(distances_from_embeddings(*planted()), bootstraps=0).taxonomy
+    again = discover(distances_from_embeddings(embeddings[shuffled], labels[shuffled]), bootstraps=10, seed=3)
+    assert again.format() == first
 
 
 def test_noise_alone_gives_a_star_or_groups_that_are_dropped():
@@ -124,7 +124,18 @@ def test_names_in_the_way_of_the_root_are_stepped_around():
         ({"smallest": 1}, "smallest"),
         ({"second": -0.1}, "second"),
         ({"ratio": 0}, "ratio"),
-        ({"rato": 0.5}, "rato"),
+        ({"rato": 0.5}, "did you mean 'ratio'"),
+        ({"ratio": "x"}, "ratio"),
+        ({"bootstraps": 2.5}, "bootstraps"),
+        ({"bootstraps": True}, "bootstraps"),
+        ({"support": None}, "support"),
+        ({"largest": "x"}, "largest"),
+        ({"seed": -1}, "seed"),
+        ({"seed": None}, "seed"),
+        ({"second": float("nan")}, "second"),
+        ({"second": "x"}, "second"),
+        ({"root": "a"}, "root"),
+        ({"root": 3}, "root"),
     ],
 )
 def test_bad_settings_are_named(settings, message):

@@ -77,6 +77,13 @@ def test_every_form_of_the_same_embeddings_gives_the_same():
         np.testing.assert_allclose(distances_from_embeddings(values, names).distance_P, expected, atol=1e-4)
 
 
+@pytest.mark.parametrize("scale", [1e300, 1e-300])
+def test_numbers_at_the_edge_of_float64_are_embeddings_too(scale):
+    _, embeddings, labels = classes(8)
+    expected = distances_from_embeddings(embeddings, labels).distance_P
+    np.testing.assert_allclose(distances_from_embeddings(embeddings * scale, labels).distance_P, expected, atol=1e-6)
+
+
 def test_drawing_anew_keeps_the_classes_and_follows_the_seed():
     _, embeddings, labels = classes(4, images=4)
     found = distances_from_embeddings(embeddings, [f"c{label}" for label in labels])

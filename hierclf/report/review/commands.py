@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -18,20 +19,20 @@ NARROW = 10
 
 
 def next_steps(
-    discovery: Discovery, *, data: str = "DATA", taxonomy: str = "taxonomy.yaml", again: str | None = None
+    discovery: Discovery, *, fit: Sequence[str] = ("DATA",), taxonomy: str = "taxonomy.yaml", again: str | None = None
 ) -> dict[str, str]:
     """Accept it, edit it and compare, or find fewer or more groups: command lines, by what each is good for.
 
     Args:
         discovery: the taxonomy that was found. What would make no difference to it is not offered.
-        data: where the images are, not quoted.
+        fit: what to train on, as words of ``hierclf fit``, not quoted: where the images are, and options.
         taxonomy: the file that it was written to, not quoted.
         again: the command line that found it, quoted, to which options can be added; None makes one up.
     """
     edited = str(PurePath(taxonomy).with_name("edited.yaml"))
-    again = again or shlex.join(["hierclf", "discover", data, "-o", taxonomy, "--force"])
+    again = again or shlex.join(["hierclf", "discover", fit[0], "-o", taxonomy, "--force"])
     return {
-        "accept it and train with it": shlex.join(["hierclf", "fit", data, "--taxonomy", taxonomy]),
+        "accept it and train with it": shlex.join(["hierclf", "fit", *fit, "--taxonomy", taxonomy]),
         "or edit a copy: rename groups, move classes, add and remove groups": shlex.join(["cp", taxonomy, edited]),
         "see whether the edited file is in order": shlex.join(["hierclf", "taxonomy", "check", edited]),
         "see what you changed": shlex.join(["hierclf", "taxonomy", "diff", taxonomy, edited]),

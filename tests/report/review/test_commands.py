@@ -7,7 +7,7 @@ from hierclf.report import next_steps
 
 
 def test_it_says_how_to_accept_edit_check_and_compare(found):
-    commands = list(next_steps(found(), data="photos", taxonomy="out/t.yaml").values())
+    commands = list(next_steps(found(), fit=["photos"], taxonomy="out/t.yaml").values())
     assert commands[:4] == [
         "hierclf fit photos --taxonomy out/t.yaml",
         "cp out/t.yaml out/edited.yaml",
@@ -43,7 +43,7 @@ def test_changes_start_from_the_settings_of_this_run(found, settings, changes):
 
 def test_names_of_files_are_quoted(found):
     data, taxonomy = "my photos; rm -rf $HOME", "it's.yaml"
-    for command in next_steps(found(), data=data, taxonomy=taxonomy).values():
+    for command in next_steps(found(), fit=[data], taxonomy=taxonomy).values():
         words = shlex.split(command)
         assert data in words or words[0] == "cp" or words[1] == "taxonomy"
         assert taxonomy in words or "edited.yaml" in words

@@ -40,7 +40,7 @@ def write(tmp_path, page):
 
 def test_it_says_what_was_found_and_what_to_do(write, found):
     discovery = found(24)
-    shown = write(discovery, images=pictures, commands=next_steps(discovery, data="photos", taxonomy="t.yaml"))
+    shown = write(discovery, images=pictures, commands=next_steps(discovery, fit=["photos"], taxonomy="t.yaml"))
     groups, levels = len(discovery.medoid), discovery.taxonomy.depth - 1
     weakest = min(discovery.support.values())
     for sentence in (
