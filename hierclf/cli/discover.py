@@ -89,7 +89,8 @@ def discover(**given: Any) -> None:
 
     With --run, DATA is looked at through a model; --from weights then needs no DATA at all.
     """
-    _check(given)
+    _check_sources(given)
+    _check_targets(given)
     from hierclf.discovery import discover as find
     from hierclf.discovery.search import Search
     from hierclf.progress import bars
@@ -123,9 +124,9 @@ def discover(**given: Any) -> None:
         _tell_changes(replaced, found.taxonomy)
 
 
-def _check(given: dict[str, Any]) -> None:
-    """Everything that can be told before a picture is read."""
-    view, output = given["view"], given["output"]
+def _check_sources(given: dict[str, Any]) -> None:
+    """What is wrong with where to read from, as far as it can be told before anything is read."""
+    view = given["view"]
     if view not in VIEWS:
         raise ConfigError(f"--from takes {', '.join(VIEWS)}, got {view!r}{did_you_mean(view, VIEWS)}")
     if given["data"] is None and view == "weights" and not given["run"]:
@@ -141,6 +142,11 @@ def _check(given: dict[str, Any]) -> None:
         raise ConfigError(
             f"--from {view} takes a model (--run RUN) or a file that holds the {view}, got {given['data']!r}"
         )
+
+
+def _check_targets(given: dict[str, Any]) -> None:
+    """What is wrong with where to write to."""
+    output = given["output"]
     if given["review"] == "" and output is None:
         raise ConfigError("--review writes report.html beside the taxonomy: give -o T.yaml, or --review=FILE")
     if output == "":
