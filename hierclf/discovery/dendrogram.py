@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.cluster.hierarchy import linkage
 
-from hierclf.discovery.distances import ClassDistances, Floats
+from hierclf.discovery.distances import ClassDistances, Floats, unit_points
 from hierclf.errors import DataError
 
 LINKAGES = ("average", "complete", "single", "weighted", "ward", "centroid", "median")
@@ -112,11 +112,3 @@ def dendrogram_of(distances: ClassDistances, method: str) -> Dendrogram:
         others = ", ".join(name for name in LINKAGES if name not in SPATIAL)
         raise DataError(f"the linkage {method!r} needs points, and these classes have distances alone; take {others}")
     return Dendrogram(merge_M4=linkage(unit_points(distances.point_KD), method))
-
-
-def unit_points(point_KD: Floats) -> Floats:
-    """Directions of points, seen from their mean; a point at the mean stays there."""
-    centred_KD = point_KD - point_KD.mean(0)
-    length_K1 = np.linalg.norm(centred_KD, axis=1, keepdims=True)
-    units: Floats = np.divide(centred_KD, length_K1, out=np.zeros_like(centred_KD), where=length_K1 > 0)
-    return units

@@ -105,11 +105,7 @@ def cosine_distances(point_KD: Floats) -> Floats:
     array([1.99, 1.99, 0.04])
     """
     k = len(point_KD)
-    centred_KD = point_KD - point_KD.mean(0)
-    length_K = np.linalg.norm(centred_KD, axis=1)
-    scale = np.abs(point_KD).max(initial=0.0)
-    here_K = length_K > 1e-12 * max(scale, np.finfo(np.float64).tiny)
-    unit_KD = np.divide(centred_KD, length_K[:, None], out=np.zeros_like(centred_KD), where=here_K[:, None])
+    unit_KD = unit_points(point_KD)
     unit_KD = unit_KD.astype(np.float32) if k > EXACT else unit_KD
     distance_P = np.empty(k * (k - 1) // 2)
     done = 0
@@ -120,3 +116,14 @@ def cosine_distances(point_KD: Floats) -> Floats:
             np.subtract(1.0, block_RK[row, row + 1 :], out=distance_P[done : done + pairs])
             done += pairs
     return np.clip(distance_P, 0.0, 2.0, out=distance_P)
+
+
+def unit_points(point_KD: Floats) -> Floats:
+    """Directions of points, seen from their mean; a point at the mean stays there."""
+    unit_KD: Floats = point_KD - point_KD.mean(0)
+    length_K = np.sqrt(np.einsum("kd,kd->k", unit_KD, unit_KD))
+    scale = max(point_KD.max(initial=0.0), -point_KD.min(initial=0.0))
+    here_K = length_K > 1e-12 * max(scale, np.finfo(np.float64).tiny)
+    unit_KD /= np.where(here_K, length_K, 1.0)[:, None]
+    unit_KD[~here_K] = 0.0
+    return unit_KD

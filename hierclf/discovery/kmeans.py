@@ -23,8 +23,7 @@ import numpy.typing as npt
 from sklearn.cluster import KMeans
 from sklearn.metrics import silhouette_score
 
-from hierclf.discovery.dendrogram import unit_points
-from hierclf.discovery.distances import ClassDistances, Floats
+from hierclf.discovery.distances import ClassDistances, Floats, unit_points
 from hierclf.discovery.hierarchy import Hierarchy, hierarchies
 from hierclf.discovery.induced import points_for, whole
 

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from hierclf.discovery.dendrogram import unit_points
-from hierclf.discovery.distances import ClassDistances
+from hierclf.discovery.distances import ClassDistances, unit_points
 
 # K classes, D coordinates, m members of a group
 

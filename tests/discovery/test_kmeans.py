@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from hierclf.discovery.dendrogram import unit_points
+from hierclf.discovery.distances import unit_points
 from hierclf.discovery.distances import ClassDistances
 from hierclf.discovery.hierarchy import hierarchies
 from hierclf.discovery.kmeans import division, kmeans_tree
