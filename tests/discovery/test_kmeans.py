@@ -5,8 +5,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from hierclf.discovery.distances import unit_points
-from hierclf.discovery.distances import ClassDistances
+from hierclf.discovery.distances import ClassDistances, unit_points
 from hierclf.discovery.hierarchy import hierarchies
 from hierclf.discovery.kmeans import division, kmeans_tree
 from hierclf.errors import ConfigError, DataError
