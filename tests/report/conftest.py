@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,9 @@ from hierclf.evaluation import GateReport, Mistake, NodeReport, Promise, Report
 from hierclf.promises import Drift
 from hierclf.report import RunContext
 from hierclf.taxonomy import Taxonomy
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 KINDS = {
     "top": ("t-shirt", "shirt", "longsleeve", "hoodie", "polo"),
@@ -180,3 +184,15 @@ def context_with() -> Callable[..., RunContext]:
 @pytest.fixture
 def picture() -> Callable[[int], Image.Image]:
     return make_image
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A real browser, to look at pages with."""
+    if BROWSER is None:
+        pytest.skip("no Chromium is installed")
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as driver:
+        running = driver.chromium.launch(executable_path=BROWSER, args=FLAGS)
+        yield running
+        running.close()
