@@ -93,15 +93,34 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
             ``(n, d)`` instead of images.
         weights: ``"default"`` for published ones, a file, or None for random ones.
         freeze: keep the backbone as it is, or train it; None freezes pretrained ones.
+        projection: width of a linear layer with batch norm that is trained on the embeddings of a frozen backbone, with
+            the same losses as a backbone would be; None trains none.
         image_size: pixels, one number or (height, width); None takes what the backbone was made for.
         head: ``"shared"``, ``"per_node"`` or ``"flat"``.
         level_weights: weight of each level in the loss: ``"leaf"``, ``"uniform"``, ``{"decay": 0.5}``, or a list whose
             first entry belongs to the gate. None takes the taxonomy's, else ``"leaf"``.
         node_weights: factors in the loss by node name.
-        class_weights: None, ``"balanced"``, ``"effective"``, ``"oversample"``, ``"undersample"``, or factors by class;
-            a factor for a meta-class counts for all classes below it.
-        embedding_loss: ``"triplet_semihard"`` or ``"supcon"`` beside the classification loss, when training a backbone.
-        embedding_weight: its weight.
+        class_weights: None, ``"balanced"``, ``"effective"``, ``"oversample"``, ``"undersample"``,
+            ``"balanced_batches"`` (every class equally often in every batch), or factors by class; a factor for a
+            meta-class counts for all classes below it.
+        favour: a node whose images must not be missed: weights of classes and levels are chosen on held-out images to
+            raise its recall. None favours nobody.
+        favour_precision: precision that the favoured node must keep.
+        loss: what training minimises: ``"hierarchical"``, the log-memberships on the way to the label, or
+            ``"one_vs_rest"``, a sigmoid per leaf (see `hierclf.losses.classification_losses`).
+        classification_weight: its weight; 0 lets a backbone learn by the embedding loss alone, and the head is fitted
+            on what it has become.
+        label_smoothing: share of each label that is spread evenly over all leaves while training.
+        embedding_loss: a loss on the embedding itself: ``"triplet_semihard"``, ``"supcon"``, ``"contrastive"``, or any
+            loss of pytorch-metric-learning by the name of its class (``"ProxyAnchorLoss"``). Several are a list, or a
+            mapping from names to options: ``{"supcon": {"weight": 0.5, "levels": "all", "temperature": 0.1}}``.
+        embedding_weight: the weight of those without a ``weight`` of their own.
+        embedding_levels: which classes embedding losses tell apart: ``"leaf"``, ``"all"`` levels alike, or one weight
+            per level, level 1 first; for those without ``levels`` of their own.
+        other_loss: how training learns from images of other: ``"kinds"`` (they compete with the leaves),
+            ``"entropic"``, ``"outlier_exposure"``, ``"objectosphere"`` or ``"none"``
+            (see `hierclf.losses.other_losses`).
+        other_weight: its weight, a factor on the gate's in ``level_weights``.
         gate: ``"auto"``, ``"none"``, or names of scores (see `hierclf.gates.scores`) to combine, with options if need
             be: ``["mahalanobis++", ("knn", {"k": 5})]``.
             ``"auto"`` reads distances, and one score of the logits if that notices left-out children better.
@@ -134,7 +153,10 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         batch_size: images per step, at most.
         head_rate: peak learning rate of the head and of backbones with random weights.
         backbone_rate: peak learning rate of pretrained backbones.
+        layer_decay: factor on the learning rate of each stage of a pretrained backbone, from its end to its beginning.
         weight_decay: of training a backbone.
+        averaging: decay of an exponential moving average of the weights, which is what training ends with (0.999, say);
+            0 averages nothing.
         patience: epochs without improvement after which to stop.
         augmentation: ``"auto"``, ``"glyphs"``, ``"photos"`` or ``"none"``.
         negatives: whether to learn from images that are made of the known ones and show none of their classes (mirrored
@@ -166,13 +188,22 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         backbone: str | nn.Module | None = None,
         weights: str | None = "default",
         freeze: bool | None = None,
+        projection: int | None = None,
         image_size: int | tuple[int, int] | None = None,
         head: str = "shared",
         level_weights: str | Sequence[float] | Mapping[str, float] | None = None,
         node_weights: Mapping[str, float] | None = None,
         class_weights: str | Mapping[str, float] | None = None,
-        embedding_loss: str | None = None,
+        favour: str | None = None,
+        favour_precision: float = 0.9,
+        loss: str = "hierarchical",
+        classification_weight: float = 1.0,
+        label_smoothing: float = 0.0,
+        embedding_loss: str | Sequence[str] | Mapping[str, Any] | None = None,
         embedding_weight: float = 0.5,
+        embedding_levels: str | Sequence[float] = "leaf",
+        other_loss: str = "kinds",
+        other_weight: float = 1.0,
         gate: str | Sequence[Any] | None = "auto",
         combine: str = "fisher",
         node_gates: str | Sequence[str] | None = "auto",
@@ -190,7 +221,9 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         batch_size: int = 64,
         head_rate: float = 2e-3,
         backbone_rate: float = 2e-4,
+        layer_decay: float = 1.0,
         weight_decay: float = 0.01,
+        averaging: float = 0.0,
         patience: int = 15,
         augmentation: str = "auto",
         negatives: str | Sequence[str] = "none",
@@ -204,13 +237,22 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         self.backbone = backbone
         self.weights = weights
         self.freeze = freeze
+        self.projection = projection
         self.image_size = image_size
         self.head = head
         self.level_weights = level_weights
         self.node_weights = node_weights
         self.class_weights = class_weights
+        self.favour = favour
+        self.favour_precision = favour_precision
+        self.loss = loss
+        self.classification_weight = classification_weight
+        self.label_smoothing = label_smoothing
         self.embedding_loss = embedding_loss
         self.embedding_weight = embedding_weight
+        self.embedding_levels = embedding_levels
+        self.other_loss = other_loss
+        self.other_weight = other_weight
         self.gate = gate
         self.combine = combine
         self.node_gates = node_gates
@@ -228,7 +270,9 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         self.batch_size = batch_size
         self.head_rate = head_rate
         self.backbone_rate = backbone_rate
+        self.layer_decay = layer_decay
         self.weight_decay = weight_decay
+        self.averaging = averaging
         self.patience = patience
         self.augmentation = augmentation
         self.negatives = negatives

@@ -53,13 +53,22 @@ class Settings(BaseModel):
     backbone: Any = None
     weights: Annotated[str | None, BeforeValidator(_path)] = "default"
     freeze: bool | None = None
+    projection: Annotated[int | None, Field(ge=2), BeforeValidator(_nothing)] = None
     image_size: int | tuple[int, int] | None = None
     head: str = "shared"
     level_weights: Any = None
     node_weights: Factors | None = None
     class_weights: str | Factors | None = None
-    embedding_loss: str | None = None
+    favour: Annotated[str | None, BeforeValidator(_nothing)] = None
+    favour_precision: Share = 0.9
+    loss: str = "hierarchical"
+    classification_weight: Weight = 1.0
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    embedding_loss: Annotated[Any, BeforeValidator(_nothing)] = None
     embedding_weight: Weight = 0.5
+    embedding_levels: Any = "leaf"
+    other_loss: str = "kinds"
+    other_weight: Weight = 1.0
     gate: Any = "auto"
     combine: str = "fisher"
     node_gates: Any = "auto"
@@ -77,7 +86,9 @@ class Settings(BaseModel):
     batch_size: Annotated[int, Field(ge=2)] = 64
     head_rate: Rate = 2e-3
     backbone_rate: Rate = 2e-4
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
     weight_decay: Weight = 0.01
+    averaging: Annotated[float, Field(ge=0, lt=1)] = 0.0
     patience: Annotated[int, Field(ge=1)] = 15
     augmentation: str = "auto"
     negatives: str | tuple[str, ...] = "none"
