@@ -3,14 +3,17 @@
 ``image → preprocessing → (B, C, H, W) → backbone → embedding (B, D)``
 """
 
-from hierclf.backbones.augmentation import augment, augmentations
+from hierclf.backbones.augmentation import augment, augmentations, named_changes
 from hierclf.backbones.backbone import Backbone
 from hierclf.backbones.build import backbones, build_backbone, list_backbones
 from hierclf.backbones.cache import EmbeddingCache, content_key, default_cache
 from hierclf.backbones.device import choose_device
 from hierclf.backbones.embedding import embed
 from hierclf.backbones.fingerprint import fingerprint
+from hierclf.backbones.light_augmentation import change_glyphs, change_photos
+from hierclf.backbones.policy_augmentation import rand_augment, trivial_augment
 from hierclf.backbones.preprocessing import Preprocessing
+from hierclf.backbones.strong_augmentation import change_glyphs_strongly, change_photos_strongly, erase_parts
 from hierclf.backbones.weights import load_weights, read_state_dict
 
 __all__ = [
@@ -21,12 +24,20 @@ __all__ = [
     "augmentations",
     "backbones",
     "build_backbone",
+    "change_glyphs",
+    "change_glyphs_strongly",
+    "change_photos",
+    "change_photos_strongly",
     "choose_device",
     "content_key",
     "default_cache",
     "embed",
+    "erase_parts",
     "fingerprint",
     "list_backbones",
     "load_weights",
+    "named_changes",
+    "rand_augment",
     "read_state_dict",
+    "trivial_augment",
 ]
