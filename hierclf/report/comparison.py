@@ -1,5 +1,9 @@
 """Strategies side by side: mean ± standard error over seeds, as a page and as Markdown.
 
+Beside each other, and against one of them: a second table holds every strategy less a baseline, seed by seed
+(`hierclf.report.paired`). The best of a column may be so by luck, so rows whose paired difference from it lies within
+one standard error are marked as tied with it.
+
 >>> rows = [{"strategy": "flat", "accuracy": 0.9}, {"strategy": "ours", "accuracy": 0.95}]
 >>> print(markdown_table(rows, [Column("accuracy", "Accuracy", better="higher")]))
 | strategy | Accuracy ↑ |
@@ -13,74 +17,31 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from hierclf.errors import ConfigError, UnknownName
-from hierclf.metrics import MEASURES
-from hierclf.registry import did_you_mean
+from hierclf.errors import ConfigError
+from hierclf.report.columns import Column
 from hierclf.report.measures import write_value
 from hierclf.report.numbers import NARROW_SPACE, UNDEFINED, defined, plural
 from hierclf.report.page import write_page
-
-UNITS = ("share", "number", "count")
-
-
-@dataclass(frozen=True)
-class Column:
-    """A number to compare.
-
-    Args:
-        key: its name in the rows.
-        label: its name for readers.
-        better: ``"higher"``, ``"lower"``, or empty when neither is better by itself.
-        unit: ``"share"`` (shown in percent), ``"number"`` or ``"count"``.
-        words: one sentence for the page.
-
-    Raises:
-        ConfigError: another unit or direction.
-    """
-
-    key: str
-    label: str
-    better: str = ""
-    unit: str = "share"
-    words: str = ""
-
-    def __post_init__(self) -> None:
-        if self.better not in ("", "higher", "lower"):
-            raise ConfigError(f"column {self.key!r}: better is 'higher', 'lower' or empty, got {self.better!r}")
-        if self.unit not in UNITS:
-            raise ConfigError(f"column {self.key!r}: unit is one of {', '.join(UNITS)}, got {self.unit!r}")
-
-    @classmethod
-    def of(cls, metric: str) -> Column:
-        """The column of an evaluation's metric, as the glossary describes it.
-
-        >>> Column.of("auroc_other").better
-        'higher'
-
-        Raises:
-            UnknownName: no metric of that name.
-        """
-        if metric not in MEASURES:
-            hint = did_you_mean(metric, MEASURES)
-            raise UnknownName(f"no metric named {metric!r}{hint} (known: {', '.join(MEASURES)})")
-        measure = MEASURES[metric]
-        unit = "share" if measure.unit == "verdict" else measure.unit
-        return cls(metric, measure.title, measure.better, unit, measure.words)
+from hierclf.report.paired import Difference, differences, paired, reading_guide
 
 
 @dataclass(frozen=True, kw_only=True)
 class Value:
-    """One strategy's number in one column: mean and standard error over its runs, as numbers and as text."""
+    """One strategy's number in one column: mean and standard error over its runs, as numbers and as text.
+
+    ``tied`` says that it is not the best but within one standard error of the paired difference from it.
+    """
 
     mean: float | None
     standard_error: float | None
     text: str
     best: bool = False
+    tied: bool = False
     bar: float = 0.0  # percentage of the column's largest
 
 
@@ -94,6 +55,23 @@ class Strategy:
     errors: tuple[str, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Everything about one protocol.
+
+    Args:
+        protocol: its name, or nothing where there is only one.
+        strategies: one line each.
+        apart: every other strategy less the baseline, by name, one difference per column; empty without a baseline.
+        guide: how to read the differences.
+    """
+
+    protocol: str
+    strategies: tuple[Strategy, ...]
+    apart: Mapping[str, tuple[Difference | None, ...]]
+    guide: str
+
+
 def write_comparison(
     path: str | os.PathLike[str],
     *,
@@ -102,6 +80,7 @@ def write_comparison(
     columns: Sequence[Column],
     notes: Sequence[str] = (),
     made: Mapping[str, str] | None = None,
+    baseline: str | None = None,
 ) -> None:
     """Write one self-contained page that compares strategies over seeds.
 
@@ -113,6 +92,7 @@ def write_comparison(
         columns: the numbers to compare, in order.
         notes: sentences to put below.
         made: how this was made, text by label: command, versions, machine.
+        baseline: the strategy that all others are compared with seed by seed, in a table of its own.
 
     Raises:
         ConfigError: a row without a strategy.
@@ -121,7 +101,7 @@ def write_comparison(
     rows = list(rows)
     protocols = dict.fromkeys(str(row.get("protocol", "")) for row in rows)
     tables = tuple(
-        (protocol, compare([row for row in rows if str(row.get("protocol", "")) == protocol], columns))
+        _table(protocol, [row for row in rows if str(row.get("protocol", "")) == protocol], columns, baseline)
         for protocol in protocols
     )
     seeds = len({row.get("seed") for row in rows if "seed" in row})
@@ -131,6 +111,9 @@ def write_comparison(
         title=title,
         tables=tables,
         columns=tuple(columns),
+        groups=column_groups(columns),
+        baseline=baseline,
+        ties=any(value.tied for table in tables for strategy in table.strategies for value in strategy.values),
         lead=f"{plural(len({row['strategy'] for row in rows}), 'strategy', 'strategies')}, {plural(len(rows), 'run')}"
         + (f", {plural(seeds, 'seed')}." if seeds else "."),
         notes=tuple(notes),
@@ -138,30 +121,90 @@ def write_comparison(
     )
 
 
-def markdown_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[Column]) -> str:
-    """The same comparison as a Markdown table, the best of each column in bold; rows as in `write_comparison`."""
+def _table(protocol: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[Column], baseline: str | None) -> Table:
+    strategies = compare(rows, columns)
+    apart = differences(rows, baseline, columns) if baseline is not None else {}
+    return Table(protocol=protocol, strategies=strategies, apart=apart, guide=reading_guide(apart, baseline or ""))
+
+
+def column_groups(columns: Sequence[Column]) -> tuple[tuple[str, int], ...]:
+    """The headlines above the columns with the number of columns below each; nothing where there is one group only.
+
+    >>> column_groups([Column("a", "A"), Column("b", "B", group="new"), Column("c", "C", group="new")])
+    (('', 1), ('new', 2))
+    """
+    found: list[tuple[str, int]] = []
+    for column in columns:
+        if found and found[-1][0] == column.group:
+            found[-1] = (column.group, found[-1][1] + 1)
+        else:
+            found.append((column.group, 1))
+    return tuple(found) if len(found) > 1 else ()
+
+
+def markdown_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[Column], *, ties: bool = False) -> str:
+    """The same comparison as a Markdown table; rows as in `write_comparison`.
+
+    Args:
+        rows: one per run.
+        columns: the numbers to compare.
+        ties: whether to mark values that are tied with the best of their column, by ``≈``; the best is bold.
+    """
     rows = list(rows)
     protocols = list(dict.fromkeys(str(row.get("protocol", "")) for row in rows))
     several = protocols not in ([], [""])
-    arrows = {"higher": " ↑", "lower": " ↓", "": ""}
-    head = [*(["protocol"] if several else []), "strategy", *(c.label + arrows[c.better] for c in columns)]
+    head = [*(["protocol"] if several else []), "strategy", *(column.headline for column in columns)]
     lines = [_line(head), "|" + ":---|" * (len(head) - len(columns)) + "---:|" * len(columns)]
     for protocol in protocols:
         for strategy in compare([row for row in rows if str(row.get("protocol", "")) == protocol], columns):
-            values = [f"**{value.text}**" if value.best else value.text for value in strategy.values]
+            values = [_marked(value, ties=ties) for value in strategy.values]
             lines.append(_line([*([protocol] if several else []), strategy.name, *values]))
     return "\n".join(lines).replace(NARROW_SPACE, " ")
+
+
+def difference_table(found: Mapping[str, Sequence[Difference | None]], columns: Sequence[Column]) -> str:
+    """Every strategy less the baseline as a Markdown table, clear differences in bold.
+
+    Args:
+        found: from `hierclf.report.paired.differences`, one difference per column.
+        columns: the same ones.
+
+    >>> rows = [{"strategy": name, "seed": seed, "x": seed + (name == "b")} for name in "ab" for seed in range(3)]
+    >>> columns = [Column("x", "X", better="lower", unit="number")]
+    >>> print(difference_table(differences(rows, "a", columns), columns))
+    | strategy | X ↓ |
+    |:---|---:|
+    | b | **+1.000 ± 0.000 worse** (0/3) |
+    """
+    lines = [_line(["strategy", *(column.headline for column in columns)]), "|:---|" + "---:|" * len(columns)]
+    lines += [_line([name, *map(_apart, told)]) for name, told in found.items()]
+    return "\n".join(lines)
+
+
+def _apart(one: Difference | None) -> str:
+    if one is None:
+        return UNDEFINED
+    told = f"**{one.text} {one.verdict}**" if one.verdict else one.text
+    return f"{told} ({one.wins})" if one.wins else told
+
+
+def _marked(value: Value, *, ties: bool) -> str:
+    if value.best:
+        return f"**{value.text}**"
+    return f"{value.text} ≈" if ties and value.tied else value.text
 
 
 def compare(rows: Iterable[Mapping[str, Any]], columns: Sequence[Column]) -> tuple[Strategy, ...]:
     """Mean ± standard error per strategy, in the order in which the strategies first appear.
 
     The standard error is the sample standard deviation (n − 1) over √n, undefined for a single run. Runs whose number
-    is missing do not count for it. The best of a column is the best mean; equal texts share the honour.
+    is missing do not count for it. The best of a column is the best mean; equal texts share the honour. Others are
+    tied with it when the paired difference, over the seeds that both have, lies within one standard error.
 
     Raises:
         ConfigError: a row without a strategy.
     """
+    rows = list(rows)
     runs: dict[str, list[Mapping[str, Any]]] = {}
     for place, row in enumerate(rows):
         if "strategy" not in row:
@@ -169,6 +212,7 @@ def compare(rows: Iterable[Mapping[str, Any]], columns: Sequence[Column]) -> tup
         runs.setdefault(str(row["strategy"]), []).append(row)
     table = [[_value([row.get(column.key) for row in own], column) for column in columns] for own in runs.values()]
     judged = [_judge([line[place] for line in table], column) for place, column in enumerate(columns)]
+    judged = [_with_ties(values, list(runs), rows, column) for values, column in zip(judged, columns, strict=True)]
     return tuple(
         Strategy(
             name=name,
@@ -210,6 +254,22 @@ def _judge(values: list[Value], column: Column) -> list[Value]:
         )
         for value in values
     ]
+
+
+def _with_ties(
+    values: list[Value], names: Sequence[str], rows: Sequence[Mapping[str, Any]], column: Column
+) -> list[Value]:
+    """The same values, those that are tied with the best mean marked."""
+    if not any(value.best for value in values):
+        return values
+    direction = 1 if column.better == "higher" else -1
+    first = max(range(len(values)), key=lambda place: -math.inf if (m := values[place].mean) is None else direction * m)
+
+    def tied(name: str) -> bool:
+        apart = paired(rows, name, names[first], column)
+        return apart is not None and apart.tied
+
+    return [replace(value, tied=not value.best and tied(name)) for name, value in zip(names, values, strict=True)]
 
 
 def _line(cells: Iterable[str]) -> str:

@@ -2,8 +2,8 @@ import math
 
 import pytest
 
-from hierclf.errors import ConfigError, UnknownName
-from hierclf.report import Column, markdown_table, write_comparison
+from hierclf.errors import ConfigError
+from hierclf.report import Column, difference_table, differences, markdown_table, write_comparison
 from hierclf.report.comparison import compare
 
 ACCURACY = Column("accuracy", "Accuracy", "higher")
@@ -74,18 +74,71 @@ def test_no_rows_make_a_page_too(tmp_path):
 def test_what_is_refused():
     with pytest.raises(ConfigError, match=r"row 0 names no strategy; its keys are accuracy"):
         compare([{"accuracy": 1.0}], [ACCURACY])
-    with pytest.raises(ConfigError, match=r"better is 'higher', 'lower' or empty, got 'up'"):
-        Column("a", "A", "up")
-    with pytest.raises(ConfigError, match=r"unit is one of share, number, count, got 'percent'"):
-        Column("a", "A", unit="percent")
-    with pytest.raises(UnknownName, match=r"no metric named 'oscar'; did you mean 'oscr'\?"):
-        Column.of("oscar")
 
 
-def test_a_column_from_the_glossary():
-    column = Column.of("unknown_accepted")
-    assert (column.better, column.unit) == ("lower", "share")
+SEVERAL = [
+    {"strategy": name, "seed": seed, "accuracy": value, "seconds": 1.0 + (name == "slow")}
+    for name, values in {
+        "flat": (0.80, 0.84, 0.82),
+        "near": (0.89, 0.95, 0.93),
+        "ours": (0.90, 0.94, 0.94),
+        "slow": (0.88, 0.92, 0.92),  # always 2 points below ours
+    }.items()
+    for seed, value in enumerate(values)
+]
 
 
-def test_a_verdict_is_compared_as_a_share():
-    assert Column.of("drifted").unit == "share"
+def test_those_within_a_standard_error_of_the_best_are_tied_with_it():
+    lines = {strategy.name: strategy.values[0] for strategy in compare(SEVERAL, [ACCURACY])}
+    assert [name for name, value in lines.items() if value.best] == ["ours"]
+    assert [name for name, value in lines.items() if value.tied] == ["near"], "slow is as near, but never once better"
+    table = markdown_table(SEVERAL, [ACCURACY], ties=True).splitlines()
+    assert [line[-3:] for line in table if "≈" in line] == ["≈ |"]
+    assert "≈" not in markdown_table(SEVERAL, [ACCURACY])
+
+
+def test_ties_follow_the_direction():
+    fast = Column("accuracy", "Distance", "lower", "number")
+    assert [s.name for s in compare(SEVERAL, [fast]) if s.values[0].best] == ["flat"]
+    assert not any(s.values[0].tied for s in compare(SEVERAL, [fast]))
+
+
+def test_columns_of_a_group_share_a_headline_on_the_page(tmp_path):
+    columns = [Column("accuracy", "A"), Column("b", "B", group="new <kinds>"), Column("c", "C", group="new <kinds>")]
+    write_comparison(tmp_path / "a.html", title="x", rows=ROWS, columns=columns)
+    assert '<th class="number named" scope="colgroup" colspan="2">new &lt;kinds&gt;</th>' in (
+        tmp_path / "a.html"
+    ).read_text(encoding="utf-8")
+    write_comparison(tmp_path / "b.html", title="x", rows=ROWS, columns=columns[:1])
+    assert "colgroup" not in (tmp_path / "b.html").read_text(encoding="utf-8")
+
+
+def test_the_page_compares_with_a_baseline_seed_by_seed(tmp_path):
+    path = tmp_path / "report.html"
+    write_comparison(path, title="x", rows=SEVERAL, columns=[ACCURACY, SECONDS], baseline="flat")
+    text = path.read_text(encoding="utf-8")
+    assert "Less <bdi>flat</bdi>" in text
+    assert '<td class="number better">+10.7 ± 0.7<span class="meaning">better, won 3 of 3</span></td>' in text
+    assert '<td class="number worse">+1.000 ± 0.000<span class="meaning">worse, won 0 of 3</span></td>' in text
+    assert "with 3 seeds, chance alone does that to 18 in 100" in text
+    assert "≈: within one standard error of the best" in text
+    write_comparison(path, title="x", rows=SEVERAL, columns=[ACCURACY])
+    assert "Less <bdi>" not in path.read_text(encoding="utf-8")
+
+
+def test_a_baseline_that_failed_leaves_the_page_whole(tmp_path):
+    path = tmp_path / "report.html"
+    rows = [{"strategy": "flat", "seed": 0, "error": "no"}, {"strategy": "ours", "seed": 0, "accuracy": 0.9}]
+    write_comparison(path, title="x", rows=rows, columns=[ACCURACY], baseline="flat")
+    assert "Less <bdi>" not in path.read_text(encoding="utf-8")
+
+
+def test_differences_in_markdown():
+    columns = [ACCURACY, SECONDS]
+    assert difference_table(differences(SEVERAL, "flat", columns), columns).splitlines() == [
+        "| strategy | Accuracy ↑ | Fit time (s) ↓ |",
+        "|:---|---:|---:|",
+        "| near | **+10.3 ± 0.7 better** (3/3) | +0.000 ± 0.000 (0/3) |",
+        "| ours | **+10.7 ± 0.7 better** (3/3) | +0.000 ± 0.000 (0/3) |",
+        "| slow | **+8.7 ± 0.7 better** (3/3) | **+1.000 ± 0.000 worse** (0/3) |",
+    ]
