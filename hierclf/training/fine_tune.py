@@ -76,7 +76,7 @@ def fine_tune(
         on_epoch: called after each epoch with the state to resume from.
 
     Returns:
-        One dictionary per epoch: ``epoch loss skipped_steps held_out_loss held_out_accuracy``.
+        One dictionary per epoch: ``epoch loss`` and its terms ``skipped_steps held_out_loss held_out_accuracy``.
 
     Raises:
         DataError: the loss was not finite five times in a row, or the state is of another training.

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from hierclf.losses import gate_weight
+from hierclf.losses import EmbeddingChoice, gate_weight
 from hierclf.settings import Settings
 from hierclf.taxonomy import LevelWeights
+from hierclf.training.embedding_choices import embedding_choices
 
 STEPS_FROM_SCRATCH, STEPS_FINE_TUNING = 3000, 800
 FEWEST_EPOCHS, MOST_EPOCHS = 6, 60
@@ -28,9 +29,17 @@ class Schedule:
         warm_up: share of all steps over which the rates rise.
         patience: epochs without a better held-out result after which to stop.
         augmentation: a name from `hierclf.backbones.augmentations`, or "auto".
-        embedding_loss: a name from `hierclf.losses.embedding_losses`, or None.
-        embedding_weight: its weight.
-        gate_weight: weight of the competition with images of other.
+        loss: a name from `hierclf.losses.classification_losses`.
+        classification_weight: its weight.
+        label_smoothing: share of each label that is spread evenly over the leaves.
+        embedding_losses: losses on the embedding.
+        other_loss: a name from `hierclf.losses.other_losses`.
+        other_weight: its weight.
+        gate_weight: what the loss on images of other is multiplied with as well: the gate's weight among the levels.
+        balanced_batches: whether an epoch's images come in the order in which they are drawn, so that every batch holds
+            every class equally often; else they are shuffled.
+        layer_decay: factor on the rate of each stage of a pretrained backbone, from its end to its beginning.
+        averaging: decay of the moving average of the weights; 0 averages nothing.
         seed: of everything random.
     """
 
@@ -42,9 +51,16 @@ class Schedule:
     warm_up: float = 0.1
     patience: int = 10
     augmentation: str = "auto"
-    embedding_loss: str | None = None
-    embedding_weight: float = 0.5
+    loss: str = "hierarchical"
+    classification_weight: float = 1.0
+    label_smoothing: float = 0.0
+    embedding_losses: tuple[EmbeddingChoice, ...] = ()
+    other_loss: str = "kinds"
+    other_weight: float = 1.0
     gate_weight: float = 1.0
+    balanced_batches: bool = False
+    layer_decay: float = 1.0
+    averaging: float = 0.0
     seed: int = 0
 
     def rate_factor(self, step: int, steps: int) -> float:
@@ -81,8 +97,15 @@ def plan_schedule(settings: Settings, level_weights: LevelWeights, *, count: int
         weight_decay=settings.weight_decay,
         patience=settings.patience,
         augmentation=settings.augmentation,
-        embedding_loss=settings.embedding_loss,
-        embedding_weight=settings.embedding_weight,
+        loss=settings.loss,
+        classification_weight=settings.classification_weight,
+        label_smoothing=settings.label_smoothing,
+        embedding_losses=embedding_choices(settings),
+        other_loss=settings.other_loss,
+        other_weight=settings.other_weight,
         gate_weight=gate_weight(level_weights),
+        balanced_batches=settings.class_weights == "balanced_batches",
+        layer_decay=settings.layer_decay,
+        averaging=settings.averaging,
         seed=settings.seed,
     )

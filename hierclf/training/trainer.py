@@ -1,8 +1,7 @@
 """One training in progress: networks, optimiser, and the best weights so far. The only mutable thing of a fit.
 
-When images of other are given, or negatives are made from the known images, they join every batch: their kinds compete
-with the leaves in one softmax, so that the features learn to tell them apart. That competition is the gate's share of
-the loss, −log P(known) for known images and −log P(kind) for the others, weighed by the gate's level weight.
+When images of other are given, or negatives are made from the known images, they join every batch if the objective has
+a use for them. What a batch is minimised for is in `hierclf.training.objective`.
 """
 
 from __future__ import annotations
@@ -22,13 +21,13 @@ from hierclf.data import ImageSet
 from hierclf.embedding import Batch, batches
 from hierclf.errors import DataError
 from hierclf.heads import Head
-from hierclf.losses import embedding_losses, hierarchical_loss
 from hierclf.negatives import NegativeRecipe, Negatives, make_negatives
 from hierclf.progress import Progress
+from hierclf.training.objective import Objective, ObjectiveValue
 from hierclf.training.schedule import LARGE_PRIME, Schedule
 
-# B images, M images of other and negatives, C channels, H height, W width, D embedding, L leaves, O outputs, N nodes,
-# K nodes on the longest path
+# B images, M images of other and negatives, C channels, H height, W width, D embedding, O outputs, N nodes, K nodes
+# on the longest path
 
 PATIENCE_WITH_NAN = 5
 """Steps in a row that may be skipped for a loss that is not finite."""
@@ -91,16 +90,12 @@ class Trainer:
         assert isinstance(head, nn.Module)
         self.backbone, self.head, self.known, self.other = backbone, head, known, other
         self.schedule, self.device, self.workers = schedule, device, workers
-        self.networks = nn.ModuleDict({"backbone": backbone, "head": head}).to(device)
         self.negatives, self.chance = negatives, torch.Generator()
         self.kinds_of_other = 0 if other is None else int(other.label_n.max()) + 1
-        if self.kinds_of_other or negatives is not None:
-            kinds = nn.Linear(backbone.dim, self.kinds_of_other + (negatives.num_kinds if negatives else 0))
-            nn.init.zeros_(kinds.weight)
-            nn.init.zeros_(kinds.bias)
-            self.networks["kinds"] = kinds.to(device)
-        self.weight_NK, self.path_NK = weight_NK.to(device), head.plan.path_NK.to(device)
-        self.embedding_loss = embedding_losses[schedule.embedding_loss]() if schedule.embedding_loss else None
+        kinds = self.kinds_of_other + (negatives.num_kinds if negatives else 0)
+        self.objective = Objective(head, weight_NK, schedule, in_features=backbone.dim, kinds=kinds)
+        networks = {"backbone": backbone, "head": head, "objective": self.objective}
+        self.networks = nn.ModuleDict(networks).to(device)
         self.optimizer = torch.optim.AdamW(self._parameter_groups())
         self.rates = [group["lr"] for group in self.optimizer.param_groups]
         per_epoch = len(known.places(np.random.default_rng(0)))
@@ -114,7 +109,7 @@ class Trainer:
         """One pass over the known images.
 
         Returns:
-            ``epoch`` (counted from 1), mean ``loss`` of the steps, and ``skipped_steps``.
+            ``epoch`` (counted from 1), mean ``loss`` of the steps and mean of each of its terms, and ``skipped_steps``.
 
         Raises:
             DataError: the loss was not finite five times in a row; the message names images of the last batch.
@@ -123,43 +118,51 @@ class Trainer:
         self.chance.manual_seed(self.schedule.seed * LARGE_PRIME + epoch)
         healthy = {name: values.clone() for name, values in self.networks.named_buffers()}
         generator = np.random.default_rng([self.schedule.seed, epoch])
-        order = generator.permutation(self.known.places(generator))
-        strangers = self._strangers(len(order), generator) if self.other is not None else None
-        total, taken, skipped, in_a_row = 0.0, 0, 0, 0
+        places = self.known.places(generator)
+        order = places if self.schedule.balanced_batches else generator.permutation(places)
+        strangers = self._strangers(len(order), generator) if self._sees_other else None
+        totals, steps = {"loss": 0.0}, {"loss": 0}
+        skipped, in_a_row = 0, 0
         for batch in progress(self._stream(order), self.steps_per_epoch, f"epoch {epoch + 1}/{self.schedule.epochs}"):
             if len(batch.index_B) < 2:  # batch norm needs two
                 continue
-            loss = self.take_step(epoch, batch, next(strangers) if strangers is not None else None)
-            if math.isfinite(loss):
-                total, taken, in_a_row = total + loss, taken + 1, 0
+            values = self.take_step(epoch, batch, next(strangers) if strangers is not None else None)
+            if values is not None:
+                in_a_row = 0
+                for name, value in values.items():
+                    totals[name], steps[name] = totals.get(name, 0.0) + value, steps.get(name, 0) + 1
                 continue
             skipped, in_a_row = skipped + 1, in_a_row + 1
-            for name, values in self.networks.named_buffers():  # batch norm has seen the bad batch already
-                values.copy_(healthy[name])
+            for name, buffer in self.networks.named_buffers():  # batch norm has seen the bad batch already
+                buffer.copy_(healthy[name])
             if in_a_row == PATIENCE_WITH_NAN:
                 raise _never_finite(self.known.images, batch)
-        return {"epoch": epoch + 1, "loss": total / max(1, taken), "skipped_steps": skipped}
+        means = {name: total / max(1, steps[name]) for name, total in totals.items()}
+        return {"epoch": epoch + 1, **means, "skipped_steps": skipped}
 
-    def take_step(self, epoch: int, batch: Batch, strange: Batch | None) -> float:
-        """One step of the optimiser; the loss, NaN where loss or gradient is not finite and no step was taken."""
+    def take_step(self, epoch: int, batch: Batch, strange: Batch | None) -> dict[str, float] | None:
+        """One step of the optimiser.
+
+        Returns:
+            ``loss`` and its terms; None where loss or gradient is not finite and no step was taken.
+        """
         factor = self.schedule.rate_factor(self.step, self.steps_per_epoch * self.schedule.epochs)
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = rate * factor
         self.step += 1
         self.optimizer.zero_grad()
-        loss = self.loss(epoch, batch, strange)
-        value = loss.item()
-        if not math.isfinite(value):
-            return math.nan
-        loss.backward()  # type: ignore[no-untyped-call]
+        value = self.value(epoch, batch, strange)
+        numbers = torch.stack([value.total.detach(), *value.terms.values()]).tolist()
+        if not math.isfinite(numbers[0]):
+            return None
+        value.total.backward()  # type: ignore[no-untyped-call]
         if not nn.utils.clip_grad_norm_(self.networks.parameters(), LONGEST_GRADIENT).isfinite():
-            return math.nan
+            return None
         self.optimizer.step()
-        return value
+        return dict(zip(("loss", *value.terms), numbers, strict=True))
 
-    def loss(self, epoch: int, batch: Batch, strange: Batch | None) -> Tensor:
-        """What one batch of known images, and one of other, is minimised for; a scalar."""
-        count = len(batch.index_B)
+    def value(self, epoch: int, batch: Batch, strange: Batch | None) -> ObjectiveValue:
+        """What one batch of known images, and one of other, is minimised for."""
         images_BCHW = self._augmented(batch, epoch)
         made = self._negatives(images_BCHW, self.known.label_n[batch.index_B])
         kinds: list[Tensor] = []
@@ -172,26 +175,27 @@ class Trainer:
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.device.type == "cuda"):
             embedding_BD = self.backbone(images_BCHW)
         embedding_BD = embedding_BD.float()
-        logits_BO = self.head(embedding_BD)
-        label_B = self.known.label_n[batch.index_B].to(self.device)
         weight_n = self.known.weight_n
         weight_B = None if weight_n is None else weight_n[batch.index_B].to(self.device)
-        log_probs_BN = self.head.node_log_probs(logits_BO[:count])
-        loss = hierarchical_loss(log_probs_BN, label_B, self.path_NK, self.weight_NK, weight_B)
-        if kinds:
-            leaf_BL = self.head.leaf_scores(logits_BO)
-            share_M = torch.cat([torch.full(part.shape, 1 / (len(kinds) * len(part))) for part in kinds])
-            competition = known_or_other_loss(
-                leaf_BL, self.networks["kinds"](embedding_BD), torch.cat(kinds).to(self.device), share_M.to(leaf_BL)
-            )
-            loss = loss + self.schedule.gate_weight * competition
-        if self.embedding_loss is not None:
-            loss = loss + self.schedule.embedding_weight * self.embedding_loss(embedding_BD[:count], label_B)
-        return loss
+        value: ObjectiveValue = self.objective(
+            embedding_BD,
+            self.head(embedding_BD),
+            self.known.label_n[batch.index_B].to(self.device),
+            image_weight_C=weight_B,
+            kinds=kinds,
+            done=self.step / (self.steps_per_epoch * self.schedule.epochs),
+        )
+        return value
 
     @torch.no_grad()
     def assess(self, held_out: TrainingImages) -> dict[str, float]:
-        """Loss and accuracy on held-out images: right is the most likely leaf at or below the label."""
+        """Loss and accuracy on held-out images: right is the most likely leaf at or below the label.
+
+        Returns:
+            ``held_out_loss`` and ``held_out_accuracy``; nothing without such images, or where the head does not learn.
+        """
+        if not self.objective.classifies:
+            return {}
         self.networks.eval()
         plan = self.head.plan.to(self.device)
         losses, right, seen = 0.0, 0, 0
@@ -200,9 +204,10 @@ class Trainer:
         for batch in batches(held_out.images, preprocessing, places, batch_size=HELD_OUT_BATCH, workers=self.workers):
             if not len(batch.index_B):
                 continue
-            log_probs_BN = self.head.node_log_probs(self.head(self.backbone(batch.images_BCHW.to(self.device)).float()))
+            logits_BO = self.head(self.backbone(batch.images_BCHW.to(self.device)).float())
+            log_probs_BN = self.head.node_log_probs(logits_BO)
             label_B = held_out.label_n[batch.index_B].to(self.device)
-            loss = hierarchical_loss(log_probs_BN, label_B, self.path_NK, self.weight_NK)
+            loss = self.objective.classification(logits_BO, label_B)
             leaf_B = plan.leaf_L[log_probs_BN[:, plan.leaf_L].argmax(1)]
             right += int(((plan.path_NK[leaf_B] == label_B[:, None]).any(1) | (label_B == 0)).sum())
             losses, seen = losses + loss.item() * len(label_B), seen + len(label_B)
@@ -211,8 +216,8 @@ class Trainer:
         return {"held_out_loss": losses / seen, "held_out_accuracy": right / seen}
 
     def keep_best(self, entry: dict[str, float]) -> None:
-        """Remember the weights if an epoch did better than all before, by accuracy and then by loss."""
-        result = (entry.get("held_out_accuracy", 0.0), -entry.get("held_out_loss", -entry["epoch"]))
+        """Remember the weights if an epoch did better than all before, as the objective judges."""
+        result = self.objective.result(entry)
         self.epochs_since_best += 1
         if result > self.best_result:
             self.best_result, self.epochs_since_best = result, 0
@@ -286,8 +291,12 @@ class Trainer:
                 if len(batch.index_B):
                     yield batch
 
+    @property
+    def _sees_other(self) -> bool:
+        return self.other is not None and self.objective.reads_other
+
     def _negatives(self, images_BCHW: Tensor, label_B: Tensor) -> Negatives | None:
-        if self.negatives is None:
+        if self.negatives is None or not self.objective.reads_other:
             return None
         count = round(NEGATIVES_PER_IMAGE * len(label_B))
         return make_negatives(images_BCHW, label_B, self.negatives, self.chance, count=count)
@@ -297,28 +306,6 @@ class Trainer:
         how, seed = self.schedule.augmentation, self.schedule.seed
         preprocessing = self.backbone.preprocessing
         return augment(images_BCHW, batch.index_B, how=how, preprocessing=preprocessing, seed=seed, epoch=epoch)
-
-
-def known_or_other_loss(leaf_BL: Tensor, kinds_BO: Tensor, kind_M: Tensor, share_M: Tensor | None = None) -> Tensor:
-    """Leaves against kinds of other in one softmax: −log P(known) and −log P(kind), both sides counting alike.
-
-    Args:
-        leaf_BL: scores of the leaves, known images first, then M of other.
-        kinds_BO: scores of the kinds of other, shape ``(B, O)``.
-        kind_M: the kind of each image of other, int64.
-        share_M: what each of them counts, 1 in all, shape ``(M,)``; None lets all count alike.
-
-    Returns:
-        A scalar.
-    """
-    count = len(leaf_BL) - len(kind_M)
-    leaf_B = leaf_BL.logsumexp(1)
-    total_B = torch.logaddexp(leaf_B, kinds_BO.logsumexp(1))
-    known = (total_B - leaf_B)[:count].mean()
-    strange_M = total_B[count:] - kinds_BO[count:].gather(1, kind_M[:, None])[:, 0]
-    strange = strange_M.mean() if share_M is None else (share_M * strange_M).sum()
-    both: Tensor = 0.5 * (known + strange)
-    return both
 
 
 def _never_finite(images: ImageSet, batch: Batch) -> DataError:

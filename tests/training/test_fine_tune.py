@@ -8,6 +8,7 @@ import torch
 
 from hierclf.backbones import fingerprint
 from hierclf.errors import DataError
+from hierclf.losses import EmbeddingChoice
 from hierclf.training import TrainingState, fine_tune
 
 
@@ -110,7 +111,7 @@ def test_without_held_out_images_the_last_epoch_counts(workshop):
     nobody = type(nobody)(images=nobody.images.subset([]), label_n=nobody.label_n[:0])
     _, _, log = train(workshop, held_out=nobody, schedule=workshop.schedule(epochs=3, patience=1))
     assert len(log) == 3
-    assert set(log[0]) == {"epoch", "loss", "skipped_steps"}
+    assert set(log[0]) == {"epoch", "loss", "classification_loss", "skipped_steps"}
 
 
 def test_images_of_other_pull_away_from_the_leaves(workshop):
@@ -127,7 +128,8 @@ def test_images_of_other_pull_away_from_the_leaves(workshop):
 @pytest.mark.parametrize("name", ["triplet_semihard", "supcon"])
 def test_a_second_objective_on_the_embedding_still_learns(workshop, name):
     known = workshop.images(40)
-    _, _, log = train(workshop, schedule=workshop.schedule(epochs=8, embedding_loss=name), known=known)
+    schedule = workshop.schedule(epochs=8, embedding_losses=(EmbeddingChoice(name=name),))
+    _, _, log = train(workshop, schedule=schedule, known=known)
     plain = train(workshop, schedule=workshop.schedule(epochs=1), known=known)[2]
     assert log[0]["loss"] != plain[0]["loss"]
     assert max(entry["held_out_accuracy"] for entry in log) >= 0.9

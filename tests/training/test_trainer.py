@@ -10,7 +10,7 @@ from torch import nn
 from hierclf.errors import DataError
 from hierclf.negatives import NegativeRecipe, make_negatives
 from hierclf.progress import silent
-from hierclf.training.trainer import Trainer, known_or_other_loss
+from hierclf.training.trainer import Trainer
 
 
 def trainer_of(workshop, backbone=None, other=None, negatives=None, **settings):
@@ -84,17 +84,6 @@ def test_biases_and_norms_do_not_decay(workshop):
         assert all((parameter.ndim > 1) == (group["weight_decay"] == 0.3) for parameter in group["params"])
 
 
-def test_the_competition_is_cross_entropy_with_all_leaves_as_one_class(generator):
-    leaf_BL = torch.randn(7, 4, generator=generator, dtype=torch.float64)
-    kinds_BO = torch.randn(7, 2, generator=generator, dtype=torch.float64)
-    kind_M = torch.tensor([0, 1, 1])
-    everything = torch.cat([leaf_BL, kinds_BO], dim=1).softmax(1)
-    known = [-math.log(float(row[:4].sum())) for row in everything[:4]]
-    strange = [-math.log(float(row[4 + kind])) for row, kind in zip(everything[4:], kind_M.tolist(), strict=True)]
-    expected = 0.5 * (sum(known) / 4 + sum(strange) / 3)
-    assert float(known_or_other_loss(leaf_BL, kinds_BO, kind_M)) == pytest.approx(expected)
-
-
 def test_the_gates_weight_multiplies_the_competition(workshop):
     def loss(weight):
         trainer = trainer_of(workshop, other=workshop.other(), gate_weight=weight)
@@ -102,7 +91,7 @@ def test_the_gates_weight_multiplies_the_competition(workshop):
         batch = next(trainer._stream(np.arange(16)))
         strange = next(trainer._strangers(80, np.random.default_rng(0)))
         with torch.no_grad():
-            return float(trainer.loss(0, batch, strange))
+            return float(trainer.value(0, batch, strange).total)
 
     assert loss(3.0) - loss(1.0) == pytest.approx(2 * (loss(1.0) - loss(0.0)), rel=1e-4)
     assert loss(1.0) > loss(0.0)
@@ -130,21 +119,21 @@ def negatives_of(workshop, *names, nodes=None):
 def test_negatives_compete_with_the_leaves_as_kinds_after_those_of_other(workshop):
     recipe = negatives_of(workshop, "mirrored", "mixed")
     trainer = trainer_of(workshop, other=workshop.other(), negatives=recipe)
-    assert trainer.networks["kinds"].out_features == 2 + 8
+    assert trainer.objective.kinds.out_features == 2 + 8
     trainer.networks.eval()
     with torch.no_grad():
-        trainer.networks["kinds"].weight.normal_(generator=torch.Generator().manual_seed(0))
+        trainer.objective.kinds.weight.normal_(generator=torch.Generator().manual_seed(0))
     batch, strange = next(trainer._stream(np.arange(0, 80, 5))), next(trainer._strangers(80, np.random.default_rng(0)))
     trainer.chance.manual_seed(5)
     with torch.no_grad():
-        whole = float(trainer.loss(0, batch, strange))
+        whole = float(trainer.value(0, batch, strange).total)
         label_B = trainer.known.label_n[batch.index_B]
         made = make_negatives(batch.images_BCHW, label_B, recipe, torch.Generator().manual_seed(5), count=16)
         leaf, kinds = {}, {}
         for name, images in (("known", batch), ("other", strange), ("made", None)):
             embedding = trainer.backbone(made.images_MCHW if images is None else images.images_BCHW)
             leaf[name] = trainer.head.leaf_scores(trainer.head(embedding)).double()
-            kinds[name] = trainer.networks["kinds"](embedding).double()
+            kinds[name] = trainer.objective.kinds(embedding).double()
         log_probs = {name: torch.cat([leaf[name], kinds[name]], 1).log_softmax(1) for name in leaf}
     slots = workshop.plan.leaf_slot_N
     right = [
@@ -187,7 +176,7 @@ def test_a_network_learns_to_tell_negatives_from_known_images(workshop):
         for side in (images, made.images_MCHW):
             embedding = trainer.backbone(side)
             leaf = trainer.head.leaf_scores(trainer.head(embedding)).logsumexp(1)
-            odds.append(trainer.networks["kinds"](embedding).logsumexp(1) - leaf)
+            odds.append(trainer.objective.kinds(embedding).logsumexp(1) - leaf)
     assert (odds[0][:, None] < odds[1][None, :]).double().mean() > 0.95
 
 
@@ -197,4 +186,4 @@ def test_a_batch_without_negatives_is_a_batch_as_before(workshop):
     batch = next(trainer._stream(np.arange(16)))
     trainer.networks.eval()
     plain.networks.eval()
-    assert trainer.loss(0, batch, None).item() == plain.loss(0, batch, None).item()
+    assert trainer.value(0, batch, None).total.item() == plain.value(0, batch, None).total.item()
