@@ -53,7 +53,7 @@ def test_every_source_of_images_of_other_counts_alike(workshop, generator):
     embedding_BD, label_C = batch_of(workshop, generator)
     logits_BO = head(embedding_BD)
     value = objective(embedding_BD, logits_BO, label_C, kinds=[torch.tensor([0, 1, 1]), torch.tensor([2])])
-    everything = torch.cat([head.leaf_scores(logits_BO), objective.kinds(embedding_BD)], 1).double().softmax(1)
+    everything = torch.cat([head.leaf_scores(logits_BO), objective.kinds(embedding_BD)], 1).detach().double().softmax(1)
     leaves = workshop.plan.num_leaves
     known = sum(-math.log(float(row[:leaves].sum())) for row in everything[:6]) / 6
     first = sum(-math.log(float(everything[6 + place, leaves + kind])) for place, kind in enumerate((0, 1, 1))) / 3
