@@ -7,6 +7,7 @@ from hierclf.backbones.augmentation import augment, augmentations, named_changes
 from hierclf.backbones.backbone import Backbone
 from hierclf.backbones.build import backbones, build_backbone, list_backbones
 from hierclf.backbones.cache import EmbeddingCache, content_key, default_cache
+from hierclf.backbones.depth import blocks_by_depth, depth_factors
 from hierclf.backbones.device import choose_device
 from hierclf.backbones.embedding import embed
 from hierclf.backbones.fingerprint import fingerprint
@@ -23,6 +24,7 @@ __all__ = [
     "augment",
     "augmentations",
     "backbones",
+    "blocks_by_depth",
     "build_backbone",
     "change_glyphs",
     "change_glyphs_strongly",
@@ -31,6 +33,7 @@ __all__ = [
     "choose_device",
     "content_key",
     "default_cache",
+    "depth_factors",
     "embed",
     "erase_parts",
     "fingerprint",
