@@ -27,6 +27,7 @@ from hierclf.gates.max_logit import max_logit_score
 from hierclf.gates.msp import msp_score
 from hierclf.gates.node_gates import NodeGates, NodeSurprise, NovelMap, belongs, gated_nodes, raw_scores
 from hierclf.gates.node_scores import NodeEvidence, NodeGaussians, node_scores
+from hierclf.gates.objectosphere import Objectosphere
 from hierclf.gates.one_class import IsolationTrees, LocalDensity, SupportVectors
 from hierclf.gates.ood import PytorchOod
 from hierclf.gates.outlier import OutlierHead
@@ -64,6 +65,7 @@ __all__ = [
     "NodeGaussians",
     "NodeSurprise",
     "NovelMap",
+    "Objectosphere",
     "OutlierHead",
     "PValueMap",
     "PytorchOod",

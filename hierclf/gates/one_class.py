@@ -4,19 +4,20 @@ What scikit-learn learns is a few arrays in each case. They are stored instead o
 hold, and read back by a few lines of torch that give the same numbers. scikit-learn is imported where it fits, since
 importing it takes a second that a prediction need not wait for.
 
-B images, D embedding, M images or support vectors kept, T trees, V nodes of a tree
+B images, D embedding, K classes, M images or support vectors kept, T trees, V nodes of a tree
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from hierclf.errors import ConfigError
+from hierclf.errors import ConfigError, DataError
 from hierclf.gates.evidence import Evidence
 from hierclf.gates.knn import even_sample
 from hierclf.gates.score import Score, scores
@@ -27,46 +28,119 @@ EULER = 0.5772156649015329
 @scores.register("one_class_svm")
 @dataclass(frozen=True, kw_only=True)
 class SupportVectors(Score):
-    """One-class support vector machine with a Gaussian kernel: ``ρ - Σ_i a_i exp(-γ ‖z - z_i‖²)``.
+    """One-class support vector machine: ``ρ - Σ_i a_i k(z, z_i)``, of all known images or of each class by itself.
+
+    The Gaussian kernel is ``exp(-γ ‖z - z_i‖²)``, the linear one ``z · z_i``, with which the machine is a plane between
+    the images and the origin. With a machine per class the score is the least, over the classes, of the signed distance
+    to the class's surface in the space of the kernel, ``(ρ_c - Σ_i a_i k(z, z_i)) / ‖w_c‖``, which brings the classes
+    to one scale.
 
     Schölkopf et al., *Estimating the Support of a High-Dimensional Distribution*, Neural Computation 2001.
 
     Args:
         nu: share of known images allowed outside, above 0 and up to 1.
-        most: fitted on at most so many images, since the time grows with their square.
+        kernel: ``"rbf"`` (Gaussian) or ``"linear"``.
+        per_class: a machine for each class instead of one for all. Images without a leaf class then take no part.
+        most: fitted on at most so many images, since the time grows with their square; evenly over the classes.
     """
 
     nu: float = 0.1
+    kernel: Literal["rbf", "linear"] = "rbf"
+    per_class: bool = False
     most: int = 5_000
 
     def __post_init__(self) -> None:
         if not 0 < self.nu <= 1 or self.most < 1:
             raise ConfigError(f"expected nu above 0 and up to 1 and most of at least 1, got {self.nu} and {self.most}")
+        if self.kernel not in ("rbf", "linear") or not isinstance(self.per_class, bool):
+            raise ConfigError(
+                "expected kernel as 'rbf' or 'linear' and per_class as true or false, got "
+                f"{self.kernel!r} and {self.per_class!r}"
+            )
 
     @property
     def learns(self) -> tuple[str, ...]:
-        """Support vectors with their weights, the offset and the kernel's γ."""
-        return ("vector", "weight", "offset", "gamma")
+        """Support vectors with their weights, offset and γ; per class also whose they are and ‖w‖; planes if linear."""
+        if self.kernel == "linear":
+            return ("plane", "offset")
+        return ("vector", "weight", "offset", "gamma", *(("owner", "length") if self.per_class else ()))
 
     def learn(self, known: Evidence, generator: Generator, other: Evidence | None) -> dict[str, Tensor]:
-        """The support vectors of a sample of the known images."""
-        from sklearn.svm import OneClassSVM
-
-        embedding_BD = sample(known, self.most, generator)
-        variance = embedding_BD.var()
-        gamma = 1 / (embedding_BD.shape[1] * variance) if variance > 0 else 1.0  # scikit-learn's "scale"
-        model = OneClassSVM(nu=self.nu, gamma=float(gamma)).fit(embedding_BD)
+        """One machine for a sample of the known images, or one for the images of each class in it."""
+        if not self.per_class:
+            machine = _machine(sample(known, self.most, generator), self)
+            return machine.plane if self.kernel == "linear" else machine.vectors
+        label_B = known.label_B if known.label_B is not None else torch.zeros(len(known), dtype=torch.int64)
+        rows = (label_B >= 0).nonzero()[:, 0]
+        if len(rows) == 0:
+            raise DataError("expected known images with a leaf class for a machine per class, got none")
+        rows = rows[even_sample(label_B[rows], self.most, generator)]
+        embedding_BD, label_B = known.embedding_BD[rows].double(), label_B[rows]
+        machines = [_machine(embedding_BD[label_B == label], self) for label in torch.unique(label_B)]
+        if self.kernel == "linear":
+            lengths = torch.stack([machine.length for machine in machines])
+            planes = [machine.plane for machine in machines]
+            return {
+                "plane": torch.cat([one["plane"] for one in planes]) / lengths[:, None],
+                "offset": torch.cat([one["offset"] for one in planes]) / lengths,
+            }
+        parts = [machine.vectors for machine in machines]
+        counts = torch.tensor([len(one["weight"]) for one in parts])
         return {
-            "vector": torch.from_numpy(model.support_vectors_),
-            "weight": torch.from_numpy(model.dual_coef_[0].copy()),
-            "offset": torch.tensor(-float(model.intercept_[0]), dtype=torch.float64),
-            "gamma": torch.tensor(float(gamma), dtype=torch.float64),
+            "vector": torch.cat([one["vector"] for one in parts]),
+            "weight": torch.cat([one["weight"] for one in parts]),
+            "offset": torch.stack([one["offset"] for one in parts]),
+            "gamma": torch.stack([one["gamma"] for one in parts]),
+            "owner": torch.repeat_interleave(torch.arange(len(parts)), counts),
+            "length": torch.stack([machine.length for machine in machines]),
         }
 
     def measure(self, evidence: Evidence, learnt: Mapping[str, Tensor]) -> Tensor:
         """How far outside the support an image lies; inside it is negative."""
-        square_BM = torch.cdist(evidence.embedding_BD.double(), learnt["vector"]).square()
-        return learnt["offset"] - (-learnt["gamma"] * square_BM).exp() @ learnt["weight"]
+        embedding_BD, offset = evidence.embedding_BD.double(), learnt["offset"]
+        if self.kernel == "linear":
+            return (offset - embedding_BD @ learnt["plane"].T).amin(1)
+        square_BM = torch.cdist(embedding_BD, learnt["vector"]).square()
+        if not self.per_class:
+            return offset - (-learnt["gamma"] * square_BM).exp() @ learnt["weight"]
+        owner_M = learnt["owner"]
+        value_BM = (-learnt["gamma"][owner_M] * square_BM).exp() * learnt["weight"]
+        inside_BK = value_BM.new_zeros(len(value_BM), len(offset)).index_add(1, owner_M, value_BM)
+        return ((offset - inside_BK) / learnt["length"]).amin(1)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Machine:
+    """One fitted machine.
+
+    Args:
+        vectors: support vectors, weights, offset and γ by name.
+        plane: the plane's normal and offset by name, for the linear kernel.
+        length: of the normal in the space of the kernel, above 0.
+    """
+
+    vectors: dict[str, Tensor]
+    plane: dict[str, Tensor]
+    length: Tensor
+
+
+def _machine(embedding_BD: Tensor, options: SupportVectors) -> _Machine:
+    from sklearn.svm import OneClassSVM
+
+    variance = embedding_BD.var(correction=0)
+    gamma = float(1 / (embedding_BD.shape[1] * variance)) if variance > 0 else 1.0  # scikit-learn's "scale"
+    model = OneClassSVM(nu=options.nu, gamma=gamma, kernel=options.kernel).fit(embedding_BD)
+    vector_MD = torch.from_numpy(model.support_vectors_)
+    weight_M = torch.from_numpy(model.dual_coef_[0].copy())
+    offset = torch.tensor(-float(model.intercept_[0]), dtype=torch.float64)
+    normal_D = weight_M @ vector_MD
+    if options.kernel == "linear":
+        square = normal_D.square().sum()
+    else:
+        square = weight_M @ (-gamma * torch.cdist(vector_MD, vector_MD).square()).exp() @ weight_M
+    vectors = {"vector": vector_MD, "weight": weight_M, "offset": offset, "gamma": torch.tensor(gamma).double()}
+    plane = {"plane": normal_D[None], "offset": offset[None]}
+    return _Machine(vectors=vectors, plane=plane, length=square.sqrt().clamp(min=1e-12))
 
 
 @scores.register("isolation_forest")

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from sklearn.ensemble import IsolationForest
 from sklearn.neighbors import LocalOutlierFactor
 from sklearn.svm import OneClassSVM
 
-from hierclf.errors import ConfigError
-from hierclf.gates import build_score, load_score
+from hierclf.errors import ConfigError, DataError
+from hierclf.gates import Evidence, build_score, load_score
 from tests.gates.synthetic import known_images, unknown_images
 
 
@@ -56,3 +58,54 @@ def test_trees_that_run_in_circles_still_end(known, new, generator):
     learnt = build_score("isolation_forest", trees=3).fit(known, generator).tensors()
     circles = learnt | {"left": torch.zeros_like(learnt["left"]) + 1, "right": torch.zeros_like(learnt["right"])}
     assert load_score("isolation_forest", {"trees": 3}, circles)(new).isfinite().all()
+
+
+def decision(vectors, rows, *, kernel, nu=0.2):
+    """Signed distance to the surface of scikit-learn's machine, in the space of its kernel, outside positive."""
+    model = OneClassSVM(nu=nu, gamma="scale", kernel=kernel).fit(vectors)
+    support, weight = model.support_vectors_, model.dual_coef_[0]
+    if kernel == "linear":
+        gram = support @ support.T
+    else:
+        gamma = 1 / (vectors.shape[1] * vectors.var())
+        gram = [[math.exp(-gamma * ((a - b) ** 2).sum()) for b in support] for a in support]
+    return -model.decision_function(rows), math.sqrt(weight @ gram @ weight)
+
+
+@pytest.mark.parametrize("kernel", ["rbf", "linear"])
+def test_one_machine_equals_that_of_scikit_learn(kernel, known, new, generator):
+    expected, _ = decision(known.embedding_BD.double().numpy(), new.embedding_BD.double().numpy(), kernel=kernel)
+    measured = build_score("one_class_svm", nu=0.2, kernel=kernel).fit(known, generator)(new)
+    torch.testing.assert_close(measured, torch.from_numpy(expected), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("kernel", ["rbf", "linear"])
+def test_a_machine_per_class_gives_the_least_distance_over_the_classes(kernel, known, new, generator):
+    known = Evidence(known.embedding_BD, known.logits_BC, known.label_B.clone())
+    known.label_B[:3] = -1  # labelled at an internal node: of no class
+    distances = []
+    for label in range(int(known.label_B.max()) + 1):
+        own = known.embedding_BD[known.label_B == label].double().numpy()
+        outside, length = decision(own, new.embedding_BD.double().numpy(), kernel=kernel)
+        distances.append(torch.from_numpy(outside / length))
+    score = build_score("one_class_svm", nu=0.2, kernel=kernel, per_class=True).fit(known, generator)
+    torch.testing.assert_close(score(new), torch.stack(distances).amin(0), rtol=1e-6, atol=1e-6)
+    loaded = load_score("one_class_svm", {"nu": 0.2, "kernel": kernel, "per_class": True}, score.tensors())
+    torch.testing.assert_close(loaded(new), score(new))
+
+
+@pytest.mark.parametrize("kernel", ["rbf", "linear"])
+@pytest.mark.parametrize("per_class", [False, True])
+def test_classes_with_one_image_or_equal_images_have_a_score(kernel, per_class, generator):
+    embedding_BD = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0], [3.0, 3.0]])
+    known = Evidence(embedding_BD, torch.zeros(4, 3), torch.tensor([0, 1, 1, 2]))
+    score = build_score("one_class_svm", kernel=kernel, per_class=per_class).fit(known, generator)
+    assert score(known).isfinite().all()
+
+
+def test_images_of_no_class_teach_no_machine(known, generator):
+    unlabelled = Evidence(known.embedding_BD, known.logits_BC, torch.full((len(known),), -1))
+    with pytest.raises(DataError, match="machine per class"):
+        build_score("one_class_svm", per_class=True).fit(unlabelled, generator)
+    with pytest.raises(ConfigError, match="kernel as 'rbf' or 'linear'"):
+        build_score("one_class_svm", kernel="cubic")
