@@ -12,7 +12,7 @@ import torch
 
 from hierclf.classifier import HierarchicalClassifier, NotFitted
 from hierclf.data import ImageSet, content_hash, join_sets, label_nodes, label_text, load_images, unmatched_labels
-from hierclf.decisions import Decisions
+from hierclf.decisions import Decisions, rules
 from hierclf.errors import DataError, ImageError
 from hierclf.evaluation import Report, Terms, evaluate_reading, flat_baseline
 from hierclf.model import Model
@@ -222,4 +222,5 @@ def terms_of(model: Model) -> Terms:
         gated=model.gated_nodes,
         detections=gate.detections if gate is not None else (),
         knows_novelty=model.knows_novelty,
+        routed=rules[operation.rule].route is not None,
     )

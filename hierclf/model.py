@@ -263,6 +263,7 @@ class Model:
             alpha=self.level if away_B is None else _largest(reading.p_value_B[away_B]),
             errors=reading.errors,
             novelty=novelty,
+            tree=getattr(self.head, "tree", None),
         )
 
     def discovered(self, reading: Reading, rate: float) -> Tensor:

@@ -1,6 +1,7 @@
 """L2: the taxonomy as tensors, and the probabilities on it as pure functions."""
 
 from hierclf.dag.below import smallest_below
+from hierclf.dag.borrowed import BorrowedTree
 from hierclf.dag.distance import hop_table
 from hierclf.dag.plan import DagPlan, compile_plan
 from hierclf.dag.probabilities import (
@@ -17,6 +18,7 @@ from hierclf.dag.segment import segment_log_softmax, segment_logsumexp, segment_
 from hierclf.dag.stops import membership_of_stops, route_log_shares, stop_log_probs
 
 __all__ = [
+    "BorrowedTree",
     "DagPlan",
     "ancestor_sum",
     "compile_plan",

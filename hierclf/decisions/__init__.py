@@ -2,7 +2,17 @@
 
 from hierclf.decisions.decisions import STATUSES, Decision, Decisions, decide
 from hierclf.decisions.novelty import Novelty, likeliest_answer, likeliest_novelty, nearest_to_stops
-from hierclf.decisions.rules import Point, Rule, climb, correct_or_ancestor, likeliest_leaf, operating_point, rules
+from hierclf.decisions.rules import (
+    Point,
+    Rule,
+    climb,
+    correct_or_ancestor,
+    likeliest_leaf,
+    operating_point,
+    route_along,
+    rules,
+    top_down,
+)
 
 __all__ = [
     "STATUSES",
@@ -19,5 +29,7 @@ __all__ = [
     "likeliest_novelty",
     "nearest_to_stops",
     "operating_point",
+    "route_along",
     "rules",
+    "top_down",
 ]

@@ -20,9 +20,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from hierclf.dag import DagPlan, membership_of_stops
+from hierclf.dag import BorrowedTree, DagPlan, membership_of_stops
 from hierclf.decisions.novelty import Novelty, likeliest_answer, likeliest_novelty
-from hierclf.decisions.rules import Point, likeliest_leaf, rules
+from hierclf.decisions.rules import Point, route_along, rules
 
 # B images, N nodes
 
@@ -43,7 +43,7 @@ class Decision:
         probability: M(node), the chance that the image belongs under the node: given that it is known, or, where it
             is turned away, with all that may be new counted in.
         p_value: how ordinary the image looks among known ones; small is strange.
-        leaf: the likeliest class, whatever the answer.
+        leaf: the class that the image is taken for, whatever the answer: the likeliest, or where the rule's way ends.
         leaf_probability: M(leaf).
         route: names from the root to the node, along the likeliest parents.
         reason: why, in words.
@@ -133,7 +133,7 @@ class Decisions(Sequence[Decision]):
 
     @property
     def leaf(self) -> npt.NDArray[np.object_]:
-        """The likeliest class, whatever the answer."""
+        """The class that the image is taken for, whatever the answer: the likeliest, unless the rule has its own."""
         return self._texts("leaf")
 
     @property
@@ -230,6 +230,7 @@ def decide(
     alpha: float,
     errors: Mapping[int, str],
     novelty: Novelty | None = None,
+    tree: BorrowedTree | None = None,
 ) -> Decisions:
     """Decide for a batch of images.
 
@@ -243,13 +244,18 @@ def decide(
         alpha: the level that p-values were held against, for the reason in words.
         errors: what was wrong with images that could not be read, by place; their other values are ignored.
         novelty: who is turned away and where to; None turns away at the root where p ≤ ``alpha``.
+        tree: another tree over the same leaves, for rules that go along one; None for the taxonomy itself.
 
     Returns:
         One decision per image, in order.
     """
     novelty = novelty or Novelty.by_p_value(p_value_B, alpha)
-    node_B = rules[rule].decide(node_log_probs_BN, plan, point)
-    leaf_B = likeliest_leaf(node_log_probs_BN, plan)
+    chosen = rules[rule]
+    if tree is not None and chosen.route is not None:
+        node_B = leaf_B = route_along(chosen.route, node_log_probs_BN, plan, tree)
+    else:
+        node_B = chosen.decide(node_log_probs_BN, plan, point)
+        leaf_B = chosen.leaf(node_log_probs_BN, plan)
     away_B, stops_BN = novelty.away_B, novelty.stop_log_probs_BN
     probs_BN = node_log_probs_BN.double().exp().clamp(max=1.0)
     under_BN = probs_BN if stops_BN is None else membership_of_stops(stops_BN, plan).exp().clamp(max=1.0)

@@ -5,10 +5,12 @@
 ``threshold``          climb from the likeliest leaf to the lowest ancestor with M ≥ θ
 ``expected_distance``  the node with the least expected hops to the true leaf (Bayes)
 ``information``        the node with the largest (I(v) + λ)·M(v): detail against certainty
+``top_down``           from the root to the likeliest child, again and again, and never back: a leaf, always
 =====================  =================================================================================================
 
-Each is one batched function. ``threshold`` and ``information`` have an *operating point*, θ or λ, which calibration can
-choose so that a promise holds (see `operating_point`).
+Each is one batched function. ``top_down`` may arrive at another leaf than the likeliest one, and then that leaf is what
+the image is taken for (`Rule.leaf`). ``threshold`` and ``information`` have an *operating point*, θ or λ, which
+calibration can choose so that a promise holds (see `operating_point`).
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from hierclf.dag import DagPlan, ancestor_sum, hop_table
+from hierclf.dag import BorrowedTree, DagPlan, ancestor_sum, hop_table
 from hierclf.errors import ConfigError
 from hierclf.registry import Registry
 
@@ -41,11 +43,18 @@ class Rule:
         decide: ``(log M (B, N), plan, point) -> node ids (B,)``; the point is a number or one number per image.
         careless: the operating point at which the rule goes down to leaves.
         careful: the point towards which it climbs to the root, or None when the rule has no operating point.
+        route: how it finds the leaf that an image is taken for, ``(log M (B, N), plan) -> node ids (B,)``; None for
+            the likeliest one.
     """
 
     decide: Callable[[Tensor, DagPlan, Point], Tensor]
     careless: float
     careful: float | None
+    route: Callable[[Tensor, DagPlan], Tensor] | None = None
+
+    def leaf(self, node_log_probs_BN: Tensor, plan: DagPlan) -> Tensor:
+        """The leaf that each image is taken for, whatever the answer, int64, shape ``(B,)``."""
+        return (self.route or likeliest_leaf)(node_log_probs_BN, plan)
 
 
 rules: Registry[Rule] = Registry("rule")
@@ -113,6 +122,58 @@ def most_informative(node_log_probs_BN: Tensor, plan: DagPlan, reward: Point) ->
     return _last(value_BN >= value_BN.max(1, keepdim=True).values * (1 - 1e-12))
 
 
+def top_down(node_log_probs_BN: Tensor, plan: DagPlan) -> Tensor:
+    """The leaf at the end of the way that takes the likeliest child of every node, the first of equals.
+
+    A wrong turn cannot be mended further down, so the leaf need not be the likeliest: with P(a) = 0.55 shared evenly by
+    two leaves below a, and P(b) = 0.45 at one leaf, it goes to a.
+
+    Args:
+        node_log_probs_BN: log M, shape ``(B, N)``; since ``P(c | u) = M(c) / M(u)``, the largest M of the children
+            decides.
+        plan: the compiled taxonomy.
+
+    Returns:
+        Node ids of leaves, int64, shape ``(B,)``.
+
+    Koller and Sahami, *Hierarchically Classifying Documents Using Very Few Words*, ICML 1997; Silla and Freitas, *A
+    Survey of Hierarchical Classification across Different Application Domains*, 2011 (local classifiers per parent
+    node, top-down).
+    """
+    value_BE = node_log_probs_BN.index_select(1, plan.child_E)
+    group_BE = plan.group_E.expand_as(value_BE)
+    lowest_BG = value_BE.new_full((len(value_BE), plan.num_groups), -torch.inf)
+    best_BG = lowest_BG.scatter_reduce(1, group_BE, value_BE, "amax")
+    edge_E = torch.arange(plan.num_edges, device=value_BE.device)
+    edge_BE = torch.where(value_BE == best_BG.gather(1, group_BE), edge_E, plan.num_edges)
+    first_BG = torch.full_like(best_BG, plan.num_edges, dtype=torch.int64).scatter_reduce(1, group_BE, edge_BE, "amin")
+    group_N = torch.full((plan.num_nodes,), -1, device=value_BE.device).index_copy(0, plan.parent_E, plan.group_E)
+    node_B = torch.zeros(len(value_BE), dtype=torch.int64, device=value_BE.device)
+    for _ in plan.level_sizes[1:]:
+        at_B = group_N[node_B]
+        next_B = plan.child_E[first_BG.gather(1, at_B.clamp(min=0)[:, None])[:, 0]]
+        node_B = torch.where(at_B >= 0, next_B, node_B)
+    return node_B
+
+
+def route_along(
+    route: Callable[[Tensor, DagPlan], Tensor], node_log_probs_BN: Tensor, plan: DagPlan, tree: BorrowedTree
+) -> Tensor:
+    """The leaf that a route finds in another tree over the same leaves, with the same leaf probabilities.
+
+    Args:
+        route: such as `top_down`.
+        node_log_probs_BN: log M in the taxonomy, shape ``(B, N)``.
+        plan: the compiled taxonomy.
+        tree: the tree to go along.
+
+    Returns:
+        Node ids of the taxonomy's leaves, int64, shape ``(B,)``.
+    """
+    inner_BT = tree.memberships(node_log_probs_BN.index_select(1, plan.leaf_L))
+    return plan.leaf_L[tree.slot_T[route(inner_BT, tree.plan)]]
+
+
 rules.register("threshold")(Rule(decide=climb, careless=0.0, careful=1.0 + 1e-6))
 rules.register("leaf")(
     Rule(decide=lambda node_log_probs_BN, plan, _: likeliest_leaf(node_log_probs_BN, plan), careless=0.0, careful=None)
@@ -125,6 +186,14 @@ rules.register("expected_distance")(
     )
 )
 rules.register("information")(Rule(decide=most_informative, careless=0.0, careful=1e6))
+rules.register("top_down")(
+    Rule(
+        decide=lambda node_log_probs_BN, plan, _: top_down(node_log_probs_BN, plan),
+        careless=0.0,
+        careful=None,
+        route=top_down,
+    )
+)
 
 
 def correct_or_ancestor(node_B: Tensor, label_B: Tensor, plan: DagPlan) -> Tensor:

@@ -61,6 +61,11 @@ class Decided(Protocol):
         ...
 
     @property
+    def leaf(self) -> Any:
+        """The class that each image is taken for, whatever the answer."""
+        ...
+
+    @property
     def probability(self) -> Any:
         """M(node) of each image."""
         ...

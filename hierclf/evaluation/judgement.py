@@ -72,6 +72,7 @@ def evaluate_reading(
         status_B=status_B,
         novel_B=new_n[place_B],
         stop_log_probs_BN=_rows(reading.stop_log_probs_BN, place_B) if terms.knows_novelty else None,
+        leaf_B=_routed_leaves(decisions, place_B, taxonomy) if terms.routed else None,
     )
     errors = len(labels_n) - len(place_B)
     known_scores = outcome.unknown_score_B[outcome.known_B]
@@ -121,6 +122,11 @@ def _decided_nodes(decisions: Decided, status_B: npt.NDArray[np.str_], place_B: 
     silent = ("other", "uncertain")
     nodes = [0 if status in silent else taxonomy.index(name) for name, status in zip(names, status_B, strict=True)]
     return np.array(nodes, dtype=np.int64)
+
+
+def _routed_leaves(decisions: Decided, place_B: Ints, taxonomy: Taxonomy) -> Ints:
+    names = np.asarray(decisions.leaf, dtype=object)[place_B]
+    return np.array([taxonomy.index(name) for name in names], dtype=np.int64)
 
 
 def _own_notes(outcome: Outcome, terms: Terms, drift: Drift | None, *, errors: int) -> list[str]:

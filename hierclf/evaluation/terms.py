@@ -26,6 +26,7 @@ class Terms:
         gated: names of the nodes with a gate, the root first: the columns of a reading's surprise.
         detections: how well they are expected to notice newcomers.
         knows_novelty: whether readings hold a distribution over all places where an image may belong.
+        routed: whether the rule has a way of its own to a leaf, which then counts instead of the likeliest.
     """
 
     guarantee: Guarantee | None = None
@@ -35,6 +36,7 @@ class Terms:
     gated: tuple[str, ...] = ()
     detections: tuple[Detection, ...] = ()
     knows_novelty: bool = False
+    routed: bool = False
 
     @property
     def kind(self) -> str:

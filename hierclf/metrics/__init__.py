@@ -15,7 +15,7 @@ from hierclf.metrics.distance import (
 from hierclf.metrics.glossary import MEASURES, Measure
 from hierclf.metrics.hierarchical import HierarchicalScores, hierarchical_scores
 from hierclf.metrics.information import InformationScores, OperatingCurve, information_scores, operating_curve
-from hierclf.metrics.levels import LevelScores, expected_calibration_error, level_classes, level_scores
+from hierclf.metrics.levels import LevelScores, expected_calibration_error, level_accuracy, level_classes, level_scores
 from hierclf.metrics.novelty import NoveltyScores, novelty_scores, stop_curve
 from hierclf.metrics.open_set import (
     Curve,
@@ -69,6 +69,7 @@ __all__ = [
     "known_novel_area",
     "known_novel_curve",
     "known_rejected_at_unknown",
+    "level_accuracy",
     "level_classes",
     "level_scores",
     "lowest_common_ancestor",

@@ -86,6 +86,35 @@ def level_scores(
     )
 
 
+def level_accuracy(leaf_B: npt.ArrayLike, truth_B: npt.ArrayLike, ancestry: Ancestry, *, level: int) -> float:
+    """The accuracy of a level where each image was taken for one leaf, and so for the classes above it.
+
+    Args:
+        leaf_B: node ids of leaves, shape ``(B,)``.
+        truth_B: node ids, shape ``(B,)``; a label above the level says nothing about it and is left out.
+        ancestry: the taxonomy's tables.
+        level: from 1 to the depth.
+
+    Returns:
+        The share of images of which a class of the level above the leaf is true; NaN when no label reaches it.
+    """
+    leaves_B, truths_B = node_ids(leaf_B, ancestry), node_ids(truth_B, ancestry)
+    true_NK = _true_classes(level_classes(level, ancestry), ancestry)
+    told_BK, true_BK = true_NK[leaves_B], true_NK[truths_B]
+    reached_B = (true_BK >= 0).any(axis=1)
+    if not reached_B.any():
+        return float("nan")
+    step = max(1, CELLS_AT_ONCE // true_NK.shape[1] ** 2)
+    shared = [
+        (
+            (told_BK[start : start + step, :, None] == true_BK[start : start + step, None])
+            & (true_BK[start : start + step, None] >= 0)
+        ).any((1, 2))
+        for start in range(0, len(leaves_B), step)
+    ]
+    return float(np.concatenate(shared)[reached_B].mean())
+
+
 def expected_calibration_error(confidence_B: npt.ArrayLike, right_B: npt.ArrayLike, *, bins: int = 15) -> float:
     """Σ over bins of (share of images)·|accuracy − mean confidence|, bins (0, 1/m], … of equal width; NaN when empty.
 

@@ -19,7 +19,7 @@ from hierclf.metrics.ancestry import Ancestry, Bools, Floats, Ints, lowest_commo
 from hierclf.metrics.distance import balanced_distance
 from hierclf.metrics.hierarchical import hierarchical_scores
 from hierclf.metrics.information import area, information_scores, operating_curve
-from hierclf.metrics.levels import level_scores
+from hierclf.metrics.levels import level_accuracy, level_scores
 from hierclf.metrics.novelty import novelty_scores, stop_curve
 from hierclf.metrics.open_set import (
     Curve,
@@ -54,6 +54,7 @@ class Outcome:
         status_B: ``known``, ``ambiguous``, ``novel_child``, ``other`` or ``uncertain``, as in `hierclf.decisions`.
         novel_B: which images are of a class that the model does not know, below a node that it knows; None: no image.
         stop_log_probs_BN: log-probability to stop at each node; None where the model has none.
+        leaf_B: the leaf that each image is taken for, where that need not be the likeliest; None: the likeliest.
     """
 
     truth_B: Ints
@@ -63,6 +64,7 @@ class Outcome:
     status_B: npt.NDArray[np.str_]
     novel_B: Bools | None = None
     stop_log_probs_BN: Floats | None = None
+    leaf_B: Ints | None = None
 
     @property
     def new_B(self) -> Bools:
@@ -119,7 +121,9 @@ def summarise(outcome: Outcome, ancestry: Ancestry) -> Summary:
     truth_K = outcome.truth_B[known_B]
     log_probs_KN = outcome.node_log_probs_BN[known_B]
     known_K, other_U = outcome.unknown_score_B[known_B], outcome.unknown_score_B[outcome.other_B]
+    routed_K = None if outcome.leaf_B is None else outcome.leaf_B[known_B]
     best_KC = best_leaves(log_probs_KN, ancestry, 5)
+    best_KC = best_KC if routed_K is None else _put_first(routed_K, best_KC)
     leaf_K = best_KC[:, 0]
     right_K = lowest_common_ancestor(leaf_K, truth_K, ancestry) == truth_K
     at_leaf_K = ancestry.height_N[truth_K] == 0
@@ -137,7 +141,7 @@ def summarise(outcome: Outcome, ancestry: Ancestry) -> Summary:
         "n_other": len(other_U),
         "n_novel": int(outcome.new_B.sum()),
         "leaf_accuracy": mean(right_K[at_leaf_K]),
-        **_per_level(log_probs_KN, truth_K, ancestry),
+        **_per_level(log_probs_KN, truth_K, ancestry, routed_K),
         "severity": mistake_severity(leaf_K[~right_K], truth_K[~right_K], ancestry),
         "hierarchical_distance_at_1": hierarchical_distance(best_KC[at_leaf_K, :1], truth_K[at_leaf_K], ancestry),
         "hierarchical_distance_at_5": hierarchical_distance(best_KC[at_leaf_K], truth_K[at_leaf_K], ancestry),
@@ -175,10 +179,21 @@ def defined(value: float | int | list[float]) -> Metric:
     return value if math.isfinite(value) else None
 
 
-def _per_level(log_probs_KN: Floats, truth_K: Ints, ancestry: Ancestry) -> dict[str, list[float]]:
-    levels = [level_scores(log_probs_KN, truth_K, ancestry, level=level) for level in range(1, ancestry.depth + 1)]
+def _put_first(leaf_K: Ints, best_KC: Ints) -> Ints:
+    """The leaf that counts, then the best of the others, as many as before."""
+    rest_K = np.argsort(best_KC == leaf_K[:, None], axis=1, kind="stable")[:, :-1]
+    return np.concatenate([leaf_K[:, None], np.take_along_axis(best_KC, rest_K, axis=1)], axis=1)
+
+
+def _per_level(
+    log_probs_KN: Floats, truth_K: Ints, ancestry: Ancestry, routed_K: Ints | None
+) -> dict[str, list[float]]:
+    """Each level as a classifier of its own; a routed leaf says where an image belongs on every level."""
+    numbers = range(1, ancestry.depth + 1)
+    levels = [level_scores(log_probs_KN, truth_K, ancestry, level=level) for level in numbers]
+    routed = [] if routed_K is None else [level_accuracy(routed_K, truth_K, ancestry, level=one) for one in numbers]
     return {
-        "level_accuracy": [level.accuracy for level in levels],
+        "level_accuracy": routed or [level.accuracy for level in levels],
         "level_calibration_error": [level.expected_calibration_error for level in levels],
         "level_brier": [level.brier for level in levels],
         "level_log_loss": [level.log_loss for level in levels],

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from hierclf.dag import compile_plan, hop_table, node_log_probs
-from hierclf.decisions import correct_or_ancestor, likeliest_leaf, operating_point, rules
+from hierclf.dag import BorrowedTree, compile_plan, hop_table, node_log_probs
+from hierclf.decisions import correct_or_ancestor, likeliest_leaf, operating_point, route_along, rules, top_down
 from hierclf.errors import ConfigError
 from tests import reference
 from tests.conftest import TWO_LEVEL
@@ -114,3 +114,52 @@ def test_rules_without_a_point_cannot_be_calibrated(generator):
         operating_point("leaf", log_probs_BN, plan.leaf_L[:1].expand(30), plan, correct=0.9)
     with pytest.raises(ConfigError, match="between 0 and 1"):
         operating_point("threshold", log_probs_BN, plan.leaf_L[:1].expand(30), plan, correct=1.0)
+
+
+def walked_down(taxonomy, row):
+    """The leaf that one reaches by taking the likeliest child of every node, by hand."""
+    node = taxonomy.root
+    while taxonomy.children(node):
+        children = sorted(taxonomy.children(node), key=taxonomy.index)
+        node = max(children, key=lambda child: float(row[taxonomy.index(child)]))
+    return node
+
+
+def test_top_down_takes_the_likeliest_child_of_every_node(taxonomy, generator):
+    plan, log_probs_BN = memberships(taxonomy, generator)
+    answered = rules["top_down"].decide(log_probs_BN, plan, 0.0)
+    assert [plan.nodes[node] for node in answered] == [walked_down(taxonomy, row) for row in log_probs_BN]
+    torch.testing.assert_close(rules["top_down"].leaf(log_probs_BN, plan), answered)
+
+
+def test_top_down_never_comes_back_from_a_wrong_turn():
+    plan = compile_plan(TWO_LEVEL)
+    leaves = dict.fromkeys(TWO_LEVEL.leaves, 0.0) | {"a": 0.28, "b": 0.27, "0": 0.45}
+    row = [sum(leaves[leaf] for leaf in reference.leaves_below(TWO_LEVEL, node)) for node in plan.nodes]
+    log_probs_BN = torch.tensor([row], dtype=torch.float64).log()
+    assert plan.nodes[top_down(log_probs_BN, plan)] == "a"
+    assert plan.nodes[rules["leaf"].leaf(log_probs_BN, plan)] == "0"
+
+
+def test_top_down_takes_the_first_of_equals_and_any_batch():
+    plan = compile_plan(TWO_LEVEL)
+    equal_BN = torch.zeros(3, plan.num_nodes, dtype=torch.float64)
+    first = walked_down(TWO_LEVEL, equal_BN[0])
+    assert [plan.nodes[node] for node in top_down(equal_BN, plan)] == [first] * 3
+    assert top_down(equal_BN[:0], plan).shape == (0,)
+
+
+def test_a_route_along_another_tree_is_the_walk_in_that_tree(generator):
+    plan, log_probs_BN = memberships(TWO_LEVEL, generator)
+    groups = type(TWO_LEVEL)(
+        root="r",
+        edges=(("r", "x"), ("r", "y"), *(("x", n) for n in "0a"), ("y", "z"), ("y", "dot"), *(("z", n) for n in "12b")),
+    )
+    tree = BorrowedTree.between(TWO_LEVEL, groups)
+    found = route_along(top_down, log_probs_BN, plan, tree)
+    for row, node in zip(log_probs_BN, found, strict=True):
+        sums = {
+            n: sum(float(row[TWO_LEVEL.index(leaf)].exp()) for leaf in reference.leaves_below(groups, n))
+            for n in groups.nodes
+        }
+        assert plan.nodes[node] == walked_down(groups, [sums[n] for n in groups.nodes])

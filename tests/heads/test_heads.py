@@ -17,8 +17,8 @@ def build(name, taxonomy, generator, dtype=torch.float64):
     return heads[name](6, compile_plan(taxonomy), generator=generator).to(dtype)
 
 
-def test_the_three_heads_have_names():
-    assert set(ALL) == {"per_node", "shared", "flat"}
+def test_the_heads_have_names():
+    assert set(ALL) == {"per_node", "shared", "flat", "borrowed_tree"}
     with pytest.raises(UnknownName, match="did you mean 'per_node'"):
         heads["per_nod"]
 
@@ -36,7 +36,8 @@ def test_memberships_are_those_of_the_formula(name, taxonomy, generator):
         scores = summed[:, [taxonomy.index(leaf) for leaf in taxonomy.leaves]]
         expected = reference.sum_of_leaves(taxonomy, scores.softmax(1))
     else:
-        expected = reference.sum_of_leaves(taxonomy, logits.softmax(1))
+        leaves = len(taxonomy.leaves)  # a borrowed tree begins with all leaves side by side
+        expected = reference.sum_of_leaves(taxonomy, logits[:, :leaves].softmax(1))
     torch.testing.assert_close(head.node_log_probs(logits).exp(), expected.detach())
 
 
@@ -50,7 +51,7 @@ def test_a_batch_of_one_equals_its_row(name, taxonomy, generator):
         torch.testing.assert_close(alone[0], together[row], rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["shared", "flat", "per_node"])
+@pytest.mark.parametrize("name", ALL)
 def test_softmax_of_leaf_scores_is_the_leaf_membership(name, taxonomy, generator):
     head = build(name, taxonomy, generator)
     logits = head(torch.randn(4, 6, generator=generator, dtype=torch.float64))

@@ -12,6 +12,7 @@ from hierclf.metrics import (
     auroc,
     best_leaves,
     known_novel_area,
+    level_classes,
     level_scores,
     mistake_severity,
     oscr,
@@ -61,7 +62,10 @@ def test_the_numbers_are_those_of_the_single_functions(outcome, ancestry):
 
 def test_the_order_of_the_images_changes_nothing(outcome, ancestry, random):
     order = random.permutation(60)
-    shuffled = replace(outcome, **{field.name: getattr(outcome, field.name)[order] for field in fields(outcome)})
+    shuffled = replace(
+        outcome,
+        **{field.name: getattr(outcome, field.name)[order] for field in fields(outcome) if field.name != "leaf_B"},
+    )
     one, two = summarise(outcome, ancestry), summarise(shuffled, ancestry)
     for name, value in one.metrics.items():
         if value is not None:
@@ -117,3 +121,28 @@ def test_the_known_novel_curve_is_that_of_the_stop_distribution(outcome, ancestr
     )
     np.testing.assert_array_equal(summary.curves["known_novel"], curve)
     assert summary.metrics["known_novel_area"] == known_novel_area(curve)
+
+
+def test_a_routed_leaf_counts_instead_of_the_likeliest(outcome, ancestry, random):
+    routed = random.choice(ancestry.leaf_L, 60)
+    metrics = summarise(replace(outcome, leaf_B=routed), ancestry).metrics
+    known = outcome.truth_B >= 0
+    truth, leaf = outcome.truth_B[known], routed[known]
+    above = [set(ancestry.ancestor_NK[node].tolist()) - {-1} for node in range(ancestry.num_nodes)]
+    right = np.array([label in above[one] for label, one in zip(truth, leaf, strict=True)])
+    at_leaf = ancestry.height_N[truth] == 0
+    assert metrics["leaf_accuracy"] == pytest.approx(right[at_leaf].mean())
+    assert metrics["severity"] == defined(mistake_severity(leaf[~right], truth[~right], ancestry))
+    for level in range(1, ancestry.depth + 1):
+        classes = set(level_classes(level, ancestry).tolist())
+        shared = [
+            bool(above[label] & above[one] & classes)
+            for label, one in zip(truth, leaf, strict=True)
+            if above[label] & classes
+        ]
+        expected = pytest.approx(np.mean(shared)) if shared else None
+        assert metrics["level_accuracy"][level - 1] == expected
+    likeliest = best_leaves(outcome.node_log_probs_BN, ancestry)[:, 0]
+    one, two = (summarise(part, ancestry).metrics for part in (outcome, replace(outcome, leaf_B=likeliest)))
+    assert one["leaf_accuracy"] == two["leaf_accuracy"]
+    assert one["hierarchical_distance_at_5"] == two["hierarchical_distance_at_5"]
