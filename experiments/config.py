@@ -6,16 +6,24 @@
     about: what is done, in a sentence  # above the table
     look_at: what to look at            # below the table
     data: {source: "sklearn:digits"}    # see `experiments.sources`
-    classes: {known: [0, 1, 4], other: [3], unseen: [A-M]}
-    taxonomy: digits                    # a file, or the name of a shipped one; without it classes stand side by side
+    classes: {known: [0, 1, 4], other: [3], unseen: [A-M]}  # see `experiments.roles`
+    validation: true                    # the test is left alone, see `experiments.validation`
+    taxonomy: digits                    # shipped, a file, or a file in data.root; without it classes stand side by side
     settings: {backbone: small_cnn}     # of `hierclf.HierarchicalClassifier`, for all strategies
+    include: strategies/all.yaml        # strategies from a file beside this one, see `experiments.rows`
+    only: ["flat_*", hierclf]           # of all the strategies, these alone; names may be globs
     strategies:
       hierclf: {}                       # a name from `hierclf.strategies`
       ours: {title: "with GEN", gate: [gen]}          # our default with other settings
       flat: {base: flat_msp, use_other: false, epochs: 3}  # another base
+      mine: strategies/mine.yaml        # a file that holds the same settings
+      plain: flat_msp                   # another name for a registered one
+    baseline: flat                      # the strategy that differences are taken to
+    other_called: letters               # what to write behind strategies that learn from images of other
     seeds: [0, 1, 2]
     columns: [leaf_accuracy, known_rejected]          # see `experiments.columns`
-    threads: 2                          # of torch; all cores when left out
+    threads: 2                          # of torch, in each process; all cores when left out
+    processes: 2                        # to share the work; 1 when left out
     runs: runs                          # where run folders go
 """
 
@@ -24,12 +32,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from experiments.columns import COLUMNS, DEFAULT_COLUMNS
 from experiments.document import NOTHING, plain
+from experiments.rows import gathered
 from hierclf.errors import ConfigError, HierclfError
 from hierclf.registry import did_you_mean
 from hierclf.strategies import Strategy, strategies
@@ -68,6 +78,8 @@ Names = Annotated[list[str], BeforeValidator(one_or_many)]
 Classes = Annotated[Names, AfterValidator(_ranges_written_out)]
 FolderName = Annotated[str, AfterValidator(_folder_name)]
 Text = Annotated[str | None, BeforeValidator(or_nothing)]
+Count = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(or_nothing)]
+Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 def expanded(name: str) -> list[str]:
@@ -87,6 +99,27 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class BesideConfig(Part):
+    """Images of other from another source than the known ones.
+
+    Args:
+        source: a name of `experiments.sources.sources`.
+        root: the folder that holds them; a relative path is looked up from ``data.root``.
+        train: folders below it to learn from; likewise ``test``.
+        other: classes whose images to learn from are given as other.
+        unseen: classes whose test images are other that is never seen before the test, and far from what is known.
+        help: how to get the data.
+    """
+
+    source: str
+    root: Text = None
+    train: Names = []
+    test: Names = []
+    other: Classes = []
+    unseen: Classes = []
+    help: str = ""
+
+
 class DataConfig(Part):
     """Which images; see `experiments.sources` for what each source reads.
 
@@ -94,9 +127,11 @@ class DataConfig(Part):
         source: a name of `experiments.sources.sources`, perhaps with a word after a colon.
         root: the folder that holds the data.
         train: folders below it to learn from, and so on for the other parts.
+        beside: images of other from elsewhere, by a name that is put before their classes.
         resplit: join the parts that the data comes in, and divide all images anew by the seed.
         test_share: share of the images to test on, where the seed divides them.
         limit: images to learn from per class, at most.
+        without_test: leave unread what is there for the test alone; ``validation`` sees to it.
         download: whether torchvision may fetch what is missing.
         help: how to get the data, for whoever does not have it.
     """
@@ -107,19 +142,56 @@ class DataConfig(Part):
     test: Names = []
     other_train: Names = []
     other_test: Names = []
+    beside: dict[str, BesideConfig] = {}
     resplit: bool = False
-    test_share: Annotated[float, Field(gt=0, lt=1)] = 0.4
-    limit: Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(or_nothing)] = None
+    test_share: Share = 0.4
+    limit: Count = None
+    without_test: bool = False
     download: bool = False
     help: str = ""
 
 
-class ClassesConfig(Part):
-    """How the classes of the data are divided; without ``known``, all that the taxonomy holds are known."""
+class SplitConfig(Part):
+    """The classes of one seed, where seeds differ in them; a list stands for the known ones.
+
+    Whoever is not named takes the role that is left: ``known`` where no class is named as known, else ``unseen``.
+    """
 
     known: Classes = []
     other: Classes = []
     unseen: Classes = []
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, value: Any) -> Any:
+        return value if isinstance(value, dict) else {"known": value}
+
+
+class ClassesConfig(Part):
+    """How the classes of the data are divided; without ``known``, all that the taxonomy holds are known.
+
+    Args:
+        known: to be recognised.
+        other: given as images of none of them.
+        unseen: never seen before the test.
+        far: never seen either, and far from what is known: told apart from ``unseen``.
+        splits: known classes by the seed: the first for seed 0, the next for seed 1; after the last, the first again.
+    """
+
+    known: Classes = []
+    other: Classes = []
+    unseen: Classes = []
+    far: Classes = []
+    splits: list[SplitConfig] = []
+
+
+def _share_or_names(value: Any) -> Any:
+    share = plain(value)
+    if not isinstance(share, float):
+        return _ranges_written_out([str(name) for name in one_or_many(value)])
+    if not 0 < share < 1:
+        raise ValueError("give a share between 0 and 1, or the classes")
+    return share
 
 
 class Config(Part):
@@ -130,12 +202,19 @@ class Config(Part):
     look_at: str = ""
     data: DataConfig
     classes: ClassesConfig = ClassesConfig()
+    validation: bool = False
+    validation_unseen: Annotated[float | list[str], BeforeValidator(_share_or_names)] = 0.3
     taxonomy: Text = None
     settings: Annotated[dict[str, Any], BeforeValidator(plain)] = {}
+    include: Names = []
+    only: Names = []
     strategies: Annotated[dict[FolderName, Any], Field(min_length=1)]
+    baseline: Text = None
+    other_called: Text = None
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1), BeforeValidator(one_or_many)] = [0]
     columns: Names = list(DEFAULT_COLUMNS)
-    threads: Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(or_nothing)] = None
+    threads: Count = None
+    processes: Count = None
     runs: str = "runs"
 
     def built(self) -> dict[str, Strategy]:
@@ -144,7 +223,14 @@ class Config(Part):
         Raises:
             ConfigError: one that cannot be used; the message names it.
         """
-        return {name: build_strategy(name, entry, self.settings) for name, entry in self.strategies.items()}
+        built = {name: build_strategy(name, entry, self.settings) for name, entry in self.strategies.items()}
+        if self.other_called is None:
+            return built
+        mark = f" [{self.other_called}]"
+        return {
+            name: replace(strategy, title=strategy.title + mark) if strategy.uses_other else strategy
+            for name, strategy in built.items()
+        }
 
 
 def checked(kind: type[Checked], values: Mapping[str, Any]) -> Checked:
@@ -159,30 +245,45 @@ def checked(kind: type[Checked], values: Mapping[str, Any]) -> Checked:
         raise ConfigError("\n".join(dict.fromkeys(_sentence(fault, kind) for fault in error.errors()))) from None
 
 
-def load_config(values: Mapping[str, Any]) -> Config:
+def load_config(values: Mapping[str, Any], *, beside: Path | None = None) -> Config:
     """A checked config.
 
     Args:
         values: texts, lists and mappings, as `experiments.document` reads them.
+        beside: the folder that the config lies in, where files that it names are looked up.
 
     Raises:
         ConfigError: it cannot be used; the message says what to do.
     """
     if "hold_out" in values:
         raise ConfigError("hold_out: this config holds classes out; run it with python -m experiments.hold_out")
-    config = checked(Config, values)
+    config = checked(Config, gathered(values, beside))
     if len(set(config.seeds)) < len(config.seeds):
         raise ConfigError(f"seeds: each seed once, got {config.seeds}")
     unknown = [name for name in config.columns if name not in COLUMNS]
     if unknown:
         hint = did_you_mean(unknown[0], COLUMNS)
         raise ConfigError(f"columns: no column named {unknown[0]!r}{hint} (known: {', '.join(COLUMNS)})")
-    named = [name for names in config.classes.model_dump().values() for name in names]
-    twice = sorted({name for name in named if named.count(name) > 1})
-    if twice:
-        raise ConfigError(f"classes: {twice[0]!r} is in two of known, other and unseen; a class has one role")
+    _check_classes(config.classes)
+    if config.baseline is not None and config.baseline not in config.strategies:
+        hint = did_you_mean(config.baseline, config.strategies)
+        raise ConfigError(f"baseline: no strategy of this config is called {config.baseline!r}{hint}")
     config.built()
+    if config.validation and not config.data.without_test:
+        return config.model_copy(update={"data": config.data.model_copy(update={"without_test": True})})
     return config
+
+
+def _check_classes(classes: ClassesConfig) -> None:
+    """Every class has one role, for every seed."""
+    if classes.splits and classes.known:
+        raise ConfigError("classes: the known classes are told twice, by known and by splits; leave one of them out")
+    shared = [*classes.known, *classes.other, *classes.unseen, *classes.far]
+    for split in classes.splits or [SplitConfig()]:
+        named = [*shared, *split.known, *split.other, *split.unseen]
+        twice = sorted({name for name in named if named.count(name) > 1})
+        if twice:
+            raise ConfigError(f"classes: {twice[0]!r} is in two of known, other, unseen and far; a class has one role")
 
 
 def build_strategy(name: str, entry: Any, common: Mapping[str, Any]) -> Strategy:

@@ -1,11 +1,13 @@
-"""Which images are learnt from and which are tested on: the classes of the data divided into three roles.
+"""Which images are learnt from and which are tested on: the classes of the data divided by their role.
 
 * **known** classes are to be recognised;
-* **other**: some of their images are given to learn what is none of the classes;
-* **unseen**: nothing of them is there before the test.
+* **other**: some of their images are given to learn what is none of the classes, and those of the test are **seen**;
+* **unseen**: nothing of them is there before the test;
+* **far**: the same, where it is told apart because it is of another kind altogether.
 
 A division is fixed before anything is learnt. It is stored with a checksum over what the images hold, so two runs with
-equal checksums used the same images in the same parts.
+equal checksums used the same images in the same parts. The taxonomy is cut to the known classes. `experiments.roles`
+finds the classes of a seed; `experiments.validation` plays a rehearsal in which no test image takes part.
 """
 
 from __future__ import annotations
@@ -17,18 +19,22 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
-from experiments.config import ClassesConfig, Config
+from experiments.config import Config
+from experiments.hold_out.drawing import pruned
+from experiments.roles import Roles, assigned, listed
 from experiments.sources import Pool
+from experiments.validation import rehearsed
 from hierclf.data import ImageSet, content_hash, join_sets, stratified_split
-from hierclf.errors import ConfigError, DataError, ImageError
-from hierclf.registry import did_you_mean
-from hierclf.taxonomy import Taxonomy
+from hierclf.errors import DataError, ImageError
+from hierclf.taxonomy import Taxonomy, load_taxonomy
 from hierclf.training.preparation import taxonomy_of_labels
 
-PARTS = ("train", "other", "test", "seen", "unseen")
+PARTS = ("train", "other", "test", "seen", "unseen", "far")
+REHEARSAL = "VALIDATION: the images to learn from were divided anew, and no test image took part."
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -41,17 +47,23 @@ class Division:
         test: known images to test on.
         seen: test images of the kinds in ``other``, or None.
         unseen: test images of kinds that are nowhere else, or None.
+        far: the same of kinds that are far from what is known, where these are told apart, or None.
+        taxonomy: what may be recognised: that of the experiment, cut to the known classes of this seed.
         hashes: SHA-256 of each image's content by its name.
         copies: images to learn from that were left out because a test image holds the same.
+        validation: whether the test is made of images to learn from.
     """
 
+    taxonomy: Taxonomy
     train: ImageSet
     test: ImageSet
     other: ImageSet | None = None
     seen: ImageSet | None = None
     unseen: ImageSet | None = None
+    far: ImageSet | None = None
     hashes: dict[str, str]
     copies: int = 0
+    validation: bool = False
 
     @property
     def parts(self) -> dict[str, ImageSet]:
@@ -70,12 +82,15 @@ class Division:
 
     def sentences(self) -> list[str]:
         """What is known, given and never seen, for a reader."""
-        told = [f"Known: {_counted(self.train)} to learn from and {_counted(self.test, named=False)} to test on."]
+        told = [REHEARSAL] if self.validation else []
+        told.append(f"Known: {_counted(self.train)} to learn from and {_counted(self.test, named=False)} to test on.")
         if self.other is not None:
             more = f"; {_counted(self.seen, named=False)} of these kinds in the test" if self.seen else ""
             told.append(f"Given as other: {_counted(self.other)} to learn from{more}.")
         if self.unseen is not None:
             told.append(f"Other never seen before the test: {_counted(self.unseen)}.")
+        if self.far is not None:
+            told.append(f"Far other never seen before the test: {_counted(self.far)}.")
         if self.copies:
             told.append(f"{self.copies} images to learn from were left out: they equal an image of the test.")
         return told
@@ -118,11 +133,17 @@ def hashes_of(sets: Iterable[ImageSet | None]) -> dict[str, str]:
 
 
 def protocol_taxonomy(config: Config, pool: Pool) -> Taxonomy:
-    """The taxonomy that the config names, or the known classes side by side."""
+    """The taxonomy that the config names, or all classes that some seed knows side by side.
+
+    Raises:
+        ConfigError: a class that the data does not hold, or one with two roles.
+        TaxonomyError: a file that cannot be read, or has faults.
+    """
     if config.taxonomy is not None:
-        return Taxonomy.from_yaml(config.taxonomy)
-    outside = {*config.classes.other, *config.classes.unseen}
-    known = config.classes.known or [label for label in _labels(pool.train) if label and label not in outside]
+        beside = Path(config.data.root or "") / config.taxonomy
+        return load_taxonomy(beside if beside.is_file() else config.taxonomy)
+    held = _labels(pool.train)
+    known = {name for seed in config.seeds for name in assigned(config.classes, held, None, seed=seed).known}
     return taxonomy_of_labels(known)
 
 
@@ -137,33 +158,32 @@ def divide(pool: Pool, config: Config, taxonomy: Taxonomy, hashes: dict[str, str
         config: whose classes, and which share to test on.
         taxonomy: says which classes are known where the config does not.
         hashes: from `content_hashes`.
-        seed: of the division and of `limit`.
+        seed: of the division and of `limit`, and of the classes where the config has ``splits``.
 
     Raises:
         ConfigError: a class that the data does not hold, or that the taxonomy does not know.
         DataError: a part that must not be empty is.
     """
-    roles = _roles(config.classes, pool, taxonomy)
+    roles = assigned(config.classes, _labels(pool.train), taxonomy, seed=seed)
     generator = np.random.default_rng([seed, 0xD161])
-    train, test = pool.train, pool.test
-    if config.data.resplit and test is not None:
-        train, test = join_sets([train, test]), None
-    if test is None:
-        labels = np.array(train.labels)
-        learn, examine = stratified_split(
-            labels, (1 - config.data.test_share, config.data.test_share), generator=generator
-        )
-        everything = np.isin(labels, roles.unseen)
-        train, test = train.subset(learn), train.subset(np.union1d(examine, np.flatnonzero(everything)))
+    train, test, given, strange = *_halves(pool, roles, config, generator), pool.other_train, pool.other_test
+    if config.validation:
+        kinds = (*roles.other, *([] if given is None else _labels(given)))
+        roles = rehearsed(roles, kinds, config, seed=seed)
+        train, test = _halves(Pool(train=_together(train, given)), roles, config, generator)
+        given = strange = None
     known = {"to learn from": _of(train, roles.known), "to test on": _of(test, roles.known)}
     for purpose, images in known.items():
         if images is None:
             raise DataError(f"no known images {purpose}; known are {', '.join(roles.known)}")
-    tested = [known["to test on"], _of(test, roles.other), _joined([_of(test, roles.unseen), pool.other_test])]
+    unseen, far = _of(test, roles.unseen), _joined([_of(test, roles.far), strange])
+    if unseen is None:
+        unseen, far = far, None
+    tested = [known["to test on"], _of(test, roles.other), unseen, far]
     taken = {hashes[name] for images in tested if images is not None for name in images.names}
     learnt: list[ImageSet | None] = []
     copies = 0
-    for images in (known["to learn from"], _joined([_of(train, roles.other), pool.other_train])):
+    for images in (known["to learn from"], _joined([_of(train, roles.other), given])):
         if images is None:
             learnt.append(None)
             continue
@@ -172,35 +192,48 @@ def divide(pool: Pool, config: Config, taxonomy: Taxonomy, hashes: dict[str, str
         learnt.append(limited(images.subset(np.array(fresh, dtype=np.int64)), config.data.limit, generator))
     assert learnt[0] is not None
     assert tested[0] is not None
+    used = {name for images in (*learnt, *tested) if images is not None for name in images.names}
     return Division(
+        taxonomy=_cut(taxonomy, roles.known),
         train=learnt[0],
         other=learnt[1],
         test=tested[0],
         seen=tested[1],
         unseen=tested[2],
-        hashes=hashes,
+        far=tested[3],
+        hashes={name: hashes[name] for name in hashes if name in used},
         copies=copies,
+        validation=config.validation,
     )
 
 
-def _roles(classes: ClassesConfig, pool: Pool, taxonomy: Taxonomy) -> ClassesConfig:
-    """The classes of each role, all of them in the data, the known ones in the taxonomy too."""
-    held = _labels(pool.train)
-    known = classes.known or [label for label in held if label and taxonomy.node_of_label(label) is not None]
-    if not known:
-        raise ConfigError(f"classes: the data holds no class of the taxonomy (it holds {_listed(held)})")
-    for role, names in (("known", known), ("other", classes.other), ("unseen", classes.unseen)):
-        for name in names:
-            if name not in held:
-                raise ConfigError(
-                    f"classes.{role}: the data holds no class {name!r}{did_you_mean(name, held)} "
-                    f"(it holds {_listed(held)})"
-                )
-    strange = [name for name in known if taxonomy.node_of_label(name) is None]
-    if strange:
-        hint = did_you_mean(strange[0], taxonomy.nodes)
-        raise ConfigError(f"classes.known: the taxonomy holds no class {strange[0]!r}{hint}")
-    return ClassesConfig(known=known, other=classes.other, unseen=classes.unseen)
+def _halves(pool: Pool, roles: Roles, config: Config, generator: np.random.Generator) -> tuple[ImageSet, ImageSet]:
+    """What may be learnt from and what may be tested on, all classes in both."""
+    train, test = pool.train, pool.test
+    if config.data.resplit and test is not None:
+        train, test = join_sets([train, test]), None
+    elif pool.parted:
+        return train, train.subset(np.empty(0, dtype=np.int64)) if test is None else test
+    labels = np.array(train.labels)
+    share = config.data.test_share
+    learn, examine = stratified_split(labels, (1 - share, share), generator=generator)
+    everything = np.flatnonzero(np.isin(labels, (*roles.unseen, *roles.far)))
+    return train.subset(learn), train.subset(np.union1d(examine, everything))
+
+
+def _together(images: ImageSet, given: ImageSet | None) -> ImageSet:
+    """Images of the data's own classes, and of kinds of other that come from elsewhere."""
+    both = sorted(set(_labels(images)) & set(_labels(given))) if given is not None else []
+    if both:
+        raise DataError(f"{both[0]!r} is a class of the data and a kind of other that is given beside it; rename one")
+    return images if given is None else join_sets([images, given])
+
+
+def _cut(taxonomy: Taxonomy, known: Sequence[str]) -> Taxonomy:
+    """The part of a taxonomy that holds the known classes; the same where that is all of it."""
+    nodes = [taxonomy.node_of_label(name) for name in known]
+    below = {leaf for node in nodes if node is not None for leaf in taxonomy.leaves_below(node)}
+    return taxonomy if below.issuperset(taxonomy.leaves) else pruned(taxonomy, below)
 
 
 def _labels(images: ImageSet) -> list[str]:
@@ -237,8 +270,4 @@ def limited(images: ImageSet, most: int | None, generator: np.random.Generator) 
 
 def _counted(images: ImageSet, *, named: bool = True) -> str:
     kinds = [label for label in _labels(images) if label]
-    return f"{_listed(kinds)} ({len(images):,} images)" if named and kinds else f"{len(images):,} images"
-
-
-def _listed(names: Sequence[str], most: int = 24) -> str:
-    return ", ".join(names[:most]) + (f", … ({len(names)} in all)" if len(names) > most else "")
+    return f"{listed(kinds)} ({len(images):,} images)" if named and kinds else f"{len(images):,} images"

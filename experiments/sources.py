@@ -11,6 +11,9 @@
 ``torchvision:NAME`` or ``torchvision:NAME:VARIETY``
     A torchvision data set by name, in the folder ``root``. A folder of your own takes its place: where ``root`` holds
     idx files or the folders above, these are read.
+
+Images of other may come from another source, by ``data.beside``: MNIST's digits are known, and of notMNIST's letters
+some are given as other, some are never seen before the test.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.config import DataConfig
+from experiments.config import BesideConfig, DataConfig
 from hierclf.data import ImageSet, join_sets, load_images
 from hierclf.errors import ConfigError, DataError
 from hierclf.registry import Registry, did_you_mean
@@ -41,12 +44,19 @@ class Pool:
         test: to test on, or None when the data has no split of its own.
         other_train: of other, to learn from, labelled by kind; beside those among ``train``.
         other_test: of other, never seen before the test; beside those among ``test``.
+        apart: whether the data has a test part, even one that was left unread; None: whether ``test`` is there.
     """
 
     train: ImageSet
     test: ImageSet | None = None
     other_train: ImageSet | None = None
     other_test: ImageSet | None = None
+    apart: bool | None = None
+
+    @property
+    def parted(self) -> bool:
+        """Whether the data says itself which images are to learn from and which to test on."""
+        return self.test is not None if self.apart is None else self.apart
 
 
 Source = Callable[[str, DataConfig], Pool]
@@ -66,11 +76,13 @@ def load_pool(config: DataConfig) -> Pool:
         pool = sources[kind](rest, config)
     except DataError as error:
         raise DataError(f"{error}\n{config.help.strip() or _how_to_get(config)}") from error
+    other = [(name, *_from_beside(name, beside, config)) for name, beside in config.beside.items()]
     return Pool(
         train=_named("train", pool.train),
         test=pool.test and _named("test", pool.test),
-        other_train=pool.other_train and _named("other_train", pool.other_train),
-        other_test=pool.other_test and _named("other_test", pool.other_test),
+        other_train=_joined([pool.other_train and _named("other_train", pool.other_train), *(one[1] for one in other)]),
+        other_test=_joined([pool.other_test and _named("other_test", pool.other_test), *(one[2] for one in other)]),
+        apart=pool.parted,
     )
 
 
@@ -96,8 +108,9 @@ def load_idx(name: str, config: DataConfig) -> Pool:
             f"there, in raw or in MNIST/raw"
         )
     names = _class_names(root)
-    test = _idx_part(place, "t10k", names) if _idx_file(place, "t10k-images-idx3-ubyte") else None
-    return Pool(train=_idx_part(place, "train", names), test=test)
+    apart = _idx_file(place, "t10k-images-idx3-ubyte") is not None
+    test = _idx_part(place, "t10k", names) if apart and _reads_test(config) else None
+    return Pool(train=_idx_part(place, "train", names), test=test, apart=apart)
 
 
 @sources.register("folder")
@@ -115,9 +128,10 @@ def load_folders(name: str, config: DataConfig) -> Pool:
         raise DataError(f"no folder 'train' in {str(root)!r}: expected one folder per class in it")
     return Pool(
         train=train,
-        test=part(config.test, "test"),
+        test=part(config.test, "test") if _reads_test(config) else None,
         other_train=part(config.other_train, "other_train"),
-        other_test=part(config.other_test, "other_test"),
+        other_test=None if config.without_test else part(config.other_test, "other_test"),
+        apart=bool(config.test) or (root / "test").is_dir(),
     )
 
 
@@ -132,15 +146,16 @@ def load_torchvision(name: str, config: DataConfig) -> Pool:
     if (root / (config.train or ["train"])[0]).is_dir():
         return load_folders("", config)
     word, _, variety = name.partition(":")
-    train, test = (
-        load_images(
+    parts = {
+        part: load_images(
             f"torchvision:{word}:{variety}-{part}" if variety else f"torchvision:{word}:{part}",
             root=root,
             download=config.download,
         )
         for part in ("train", "test")
-    )
-    return Pool(train=train, test=test)
+        if part == "train" or _reads_test(config)
+    }
+    return Pool(train=parts["train"], test=parts.get("test"), apart=True)
 
 
 def read_idx(path: Path) -> np.ndarray:
@@ -163,6 +178,60 @@ def read_idx(path: Path) -> np.ndarray:
     if len(values) != np.prod(shape, dtype=object):
         raise DataError(f"{path}: expected {' × '.join(map(str, shape))} bytes, got {len(values)}")
     return values.reshape(shape)
+
+
+def _reads_test(config: DataConfig) -> bool:
+    """Whether a test part is wanted: where all images are divided anew, it is not for the test alone."""
+    return config.resplit or not config.without_test
+
+
+def _from_beside(name: str, beside: BesideConfig, config: DataConfig) -> tuple[ImageSet | None, ImageSet | None]:
+    """Images of other from another source: those to learn from, and those never seen before the test.
+
+    Raises:
+        ConfigError: a class that the source does not hold.
+        DataError: there is nothing to read, or it cannot be read.
+    """
+    root = beside.root if beside.root is None else str(Path(config.root or ROOT) / beside.root)
+    pool = load_pool(
+        DataConfig(
+            source=beside.source,
+            root=root,
+            train=beside.train,
+            test=beside.test,
+            without_test=config.without_test,
+            download=config.download,
+            help=beside.help,
+        )
+    )
+    held = sorted(set(pool.train.labels or ()))
+    for role in ("other", "unseen"):
+        strange = [one for one in getattr(beside, role) if one not in held]
+        if strange:
+            raise ConfigError(
+                f"data.beside.{name}.{role}: its data holds no class {strange[0]!r}{did_you_mean(strange[0], held)} "
+                f"(it holds {', '.join(held)})"
+            )
+    examined = pool.test if pool.parted else pool.train  # kinds that differ share no image
+    return _of_kinds(pool.train, beside.other, name), examined and _of_kinds(examined, beside.unseen, name)
+
+
+def _of_kinds(images: ImageSet, kinds: Sequence[str], name: str) -> ImageSet | None:
+    """The images of some classes, with the name of their source before image and class."""
+    labels = images.labels or ("",) * len(images)
+    chosen = images.subset(np.array([place for place, label in enumerate(labels) if label in kinds], dtype=np.int64))
+    if not len(chosen):
+        return None
+    return replace(
+        chosen,
+        names=tuple(f"{name}:{one}" for one in chosen.names) if chosen.kind != "paths" else chosen.names,
+        labels=tuple(f"{name} {label}" for label in chosen.labels or ()),
+    )
+
+
+def _joined(parts: Sequence[ImageSet | None]) -> ImageSet | None:
+    found = [part for part in parts if part is not None]
+    return join_sets(found) if found else None
 
 
 def _idx_file(folder: Path, name: str) -> Path | None:

@@ -87,7 +87,7 @@ def test_a_strategy_is_a_base_with_settings_of_its_own():
         ({"strategies": {"ours": ["knn"]}}, "strategies.ours: expected settings as 'name: value'"),
         ({"strategies": {"flat_other_class": {"gate": ["knn"]}}}, "comes with its own gate"),
         ({"columns": ["leaf_acuracy"]}, "columns: no column named 'leaf_acuracy'; did you mean 'leaf_accuracy'?"),
-        ({"classes": {"known": ["0"], "other": ["0"]}}, "classes: '0' is in two of known, other and unseen"),
+        ({"classes": {"known": ["0"], "other": ["0"]}}, "classes: '0' is in two of known, other, unseen and far"),
         ({"classes": {"known": ["0-3", "2"]}}, "'2' is listed twice"),
         ({"hold_out": {}}, "run it with python -m experiments.hold_out"),
         ({"threads": "0"}, "threads: input should be greater than or equal to 1, got '0'"),
