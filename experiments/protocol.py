@@ -164,12 +164,11 @@ def divide(pool: Pool, config: Config, taxonomy: Taxonomy, hashes: dict[str, str
         ConfigError: a class that the data does not hold, or that the taxonomy does not know.
         DataError: a part that must not be empty is.
     """
-    roles = assigned(config.classes, _labels(pool.train), taxonomy, seed=seed)
-    generator = np.random.default_rng([seed, 0xD161])
-    train, test, given, strange = *_halves(pool, roles, config, generator), pool.other_train, pool.other_test
+    roles, generator = _roles(pool, config, taxonomy, seed=seed), np.random.default_rng([seed, 0xD161])
+    train, test = _halves(pool, roles, config, generator)
+    given, strange = pool.other_train, pool.other_test
     if config.validation:
-        kinds = (*roles.other, *([] if given is None else _labels(given)))
-        roles = rehearsed(roles, kinds, config, seed=seed)
+        roles = _rehearsed(roles, pool, config, seed=seed)
         train, test = _halves(Pool(train=_together(train, given)), roles, config, generator)
         given = strange = None
     known = {"to learn from": _of(train, roles.known), "to test on": _of(test, roles.known)}
@@ -205,6 +204,26 @@ def divide(pool: Pool, config: Config, taxonomy: Taxonomy, hashes: dict[str, str
         copies=copies,
         validation=config.validation,
     )
+
+
+def known_taxonomy(pool: Pool, config: Config, taxonomy: Taxonomy, *, seed: int) -> Taxonomy:
+    """The part of a taxonomy that a seed's known classes lie in, as in `Division.taxonomy`; no image is looked at.
+
+    Raises:
+        ConfigError: a class that the data does not hold, or that the taxonomy does not know.
+    """
+    roles = _roles(pool, config, taxonomy, seed=seed)
+    return _cut(taxonomy, (_rehearsed(roles, pool, config, seed=seed) if config.validation else roles).known)
+
+
+def _roles(pool: Pool, config: Config, taxonomy: Taxonomy, *, seed: int) -> Roles:
+    """Those of the real run."""
+    return assigned(config.classes, _labels(pool.train), taxonomy, seed=seed)
+
+
+def _rehearsed(roles: Roles, pool: Pool, config: Config, *, seed: int) -> Roles:
+    given = [] if pool.other_train is None else _labels(pool.other_train)
+    return rehearsed(roles, (*roles.other, *given), config, seed=seed)
 
 
 def _halves(pool: Pool, roles: Roles, config: Config, generator: np.random.Generator) -> tuple[ImageSet, ImageSet]:
