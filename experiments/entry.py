@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import shlex
+import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from hierclf.errors import ConfigError
+from hierclf.errors import ConfigError, HierclfError
 
 if TYPE_CHECKING:
     from experiments.journal import Journal
@@ -27,17 +30,21 @@ class Program:
         module: what follows ``python -m``.
         example: a config to try first.
         rows: what a failure is counted in, in the plural.
-        load: a checked config of plain values.
+        load: a checked config of plain values, given the folder that its file lies in, or None for that of a run.
         prepare: a config with its data at hand; nothing is written yet.
         run: measures all of it into a folder, given the command to put on record.
+        outdated: whether a run that came to its end has to go on, as its config was changed since.
+        next_step: a line to end with when all went well, given the experiment and the folder.
     """
 
     module: str
     example: str
     rows: str
-    load: Callable[[Mapping[str, Any]], Any]
+    load: Callable[[Mapping[str, Any], Path | None], Any]
     prepare: Callable[[Any, Journal], Any]
     run: Callable[[Any, ExperimentFolder, Journal, str], Outcome]
+    outdated: Callable[[Any, ExperimentFolder], bool] = lambda config, folder: False
+    next_step: Callable[[Any, ExperimentFolder], str] = lambda experiment, folder: ""
 
 
 def run_program(program: Program, config: str | None, assignments: Sequence[str], resume: str | None) -> int:
@@ -63,16 +70,17 @@ def run_program(program: Program, config: str | None, assignments: Sequence[str]
     if resume is not None:
         if config is not None:
             raise ConfigError("--resume goes on with the run as it was configured; leave config and settings out")
-        folder, checked = ExperimentFolder.open(resume, program.load)
-        if folder.done:
+        folder, checked = ExperimentFolder.open(resume, lambda values: program.load(values, None))
+        if folder.done and not program.outdated(checked, folder):
             journal.say(f"{folder.path} is done already")
             click.echo((folder.path / "table.md").read_text(encoding="utf-8"))
             return 0
         experiment = program.prepare(checked, journal)
+        folder.reopen()
     elif config is None:
         raise ConfigError(f"which experiment? python -m {program.module} {program.example}")
     else:
-        checked = program.load(with_assignments(read_document(Path(config)), assignments))
+        checked = program.load(with_assignments(read_document(Path(config)), assignments), Path(config).parent)
         experiment = program.prepare(checked, journal)
         folder = ExperimentFolder.create(checked)
     journal.say(f"the run goes to {folder.path}")
@@ -83,4 +91,27 @@ def run_program(program: Program, config: str | None, assignments: Sequence[str]
         click.echo(f"Some {program.rows} failed ({len(outcome.failed)} of the runs); when mended, go on with:")
         click.echo(f"    python -m {program.module} --resume {shlex.quote(str(folder.path))}")
         return 1
+    if last := program.next_step(experiment, folder):
+        click.echo(last)
     return 0
+
+
+@contextmanager
+def stoppable(*, debug: bool = False) -> Iterator[None]:
+    """Whatever ends a command from outside ends it with one line: a signal, or something that the user must mend."""
+    before = {number: signal.signal(number, _stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    except (HierclfError, OSError) as error:  # OSError: a full disk, a folder taken away
+        if debug:
+            raise
+        click.echo(f"experiments: {error}", err=True)
+        sys.exit(2)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    click.echo("stopped; what is measured is kept, go on with --resume and the run folder", err=True)
+    sys.exit(128 + number)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -38,6 +39,38 @@ class Journal:
         assert self._file is not None
         with self._file.open("a", encoding="utf-8") as log:
             log.write(line)
+
+
+class Outlook:
+    """How long it will still take, by how long each strategy took so far.
+
+    Strategies share networks, so the first of a unit takes most of the time and single cells are a poor guide to each
+    other. The same strategy with another seed is a good one.
+
+    Args:
+        processes: that work side by side.
+    """
+
+    def __init__(self, processes: int = 1) -> None:
+        self._processes = processes
+        self._seconds: dict[str, list[float]] = {}
+
+    def add(self, strategy: str, seconds: float) -> None:
+        """A cell of a strategy took so long."""
+        self._seconds.setdefault(strategy, []).append(seconds)
+
+    def left(self, waiting: Iterable[str]) -> float | None:
+        """Seconds for these cells, or None as long as one of their strategies has never been timed.
+
+        >>> outlook = Outlook(processes=2)
+        >>> outlook.add("ours", 30)
+        >>> outlook.left(["ours", "ours"]), outlook.left(["ours", "flat"])
+        (30.0, None)
+        """
+        waiting = list(waiting)
+        if any(name not in self._seconds for name in waiting):
+            return None
+        return sum(sum(self._seconds[name]) / len(self._seconds[name]) for name in waiting) / self._processes
 
 
 def duration(seconds: float) -> str:

@@ -1,29 +1,30 @@
 """One strategy on one protocol: learn, look at the test images once, measure.
 
-The test images are read when everything is fixed: after training, calibration and all choices. Strategies that differ
-in their gate alone share a network (and what it makes of the test images), so each pays for its gate; the time to fit
-that is reported counts the shared part in full, as if the strategy had come alone.
+The test images are handed out when everything is fixed: after training, calibration and all choices (see
+`experiments.sealed`). Strategies that differ in their gate alone share a network (and what it makes of the test
+images), so each pays for its gate; the time to fit that is reported counts the shared part in full, as if the strategy
+had come alone.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
-from experiments.protocol import Division
+from experiments.sealed import Exam, Judging, Lessons
+from experiments.warming import Warmer
 from hierclf.backbones import choose_device, default_cache
 from hierclf.classifier import HierarchicalClassifier
-from hierclf.data import ImageSet, join_sets, label_nodes
 from hierclf.embedding import Embedded
 from hierclf.examination import Examination, judge
 from hierclf.progress import bars
 from hierclf.reading import Reading
 from hierclf.strategies import Strategy
-from hierclf.taxonomy import Taxonomy
 
 ABOUT_OTHER = (
     "n_other",
@@ -40,17 +41,23 @@ ABOUT_OTHER = (
 )
 """Metrics that are told for seen and for unseen other apart."""
 
-# n test images, N nodes
+# n images to judge on
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Network:
-    """A fitted classifier, what its backbone makes of the test images, and how long both took."""
+    """A fitted classifier, and how long that took."""
 
     classifier: HierarchicalClassifier
-    embedded: Embedded
     fit_seconds: float
-    embed_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Seen:
+    """What the backbone of a finished classifier makes of the images to judge on, and how long that took."""
+
+    embedded: Embedded
+    seconds: float
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -72,39 +79,48 @@ class Bench:
     """Measures strategies on one division of the images; remembers the networks that they can share.
 
     Args:
-        taxonomy: what may be recognised.
-        division: which images are for what.
+        lessons: the images to learn from, and the taxonomy of their classes.
+        judging: gives the images to judge on to a classifier that is finished.
         seed: of every fit.
+        warmer: takes turns at embedding, where other processes share the cache of embeddings; None where none do.
     """
 
-    def __init__(self, taxonomy: Taxonomy, division: Division, *, seed: int) -> None:
-        self.taxonomy, self.division, self.seed = taxonomy, division, seed
-        parts = [part for part in (division.test, division.seen, division.unseen) if part is not None]
-        self.tested: ImageSet = join_sets(parts)
-        known_n = label_nodes(division.test.labels or (), taxonomy)
-        self.label_n = np.concatenate([known_n, np.full(len(self.tested) - len(known_n), -1)])
+    def __init__(self, lessons: Lessons, judging: Judging, *, seed: int, warmer: Warmer | None = None) -> None:
+        self.lessons, self.judging, self.seed = lessons, judging, seed
+        self._warmer = warmer
         self._networks: dict[str, Network] = {}
+        self._seen: dict[str, Seen] = {}
 
-    def measure(self, strategy: Strategy) -> Measurement:
+    def measure(self, strategy: Strategy, name: str | None = None) -> Measurement:
         """Fit a strategy and test it.
+
+        Args:
+            strategy: what to measure.
+            name: its name in the config, for the record of who opened the test; its title where there is none.
 
         Raises:
             HierclfError: the strategy cannot learn from these images; the message says why.
         """
-        network = self._network(strategy.but(seed=self.seed))
+        name = name or strategy.title
+        settings, strategy = settings_checksum(strategy), strategy.but(seed=self.seed)
+        network = self._network(strategy)
+        classifier = network.classifier
+        exam = self.judging.open(classifier, strategy=name, seed=self.seed, settings=settings)
+        seen = self._look(exam, strategy, classifier)
         started = time.perf_counter()
-        model = network.classifier.model_
-        reading = model.read(network.embedded.embedding_nD, names=self.tested.names, errors=network.embedded.errors)
-        seconds = {"fit_seconds": network.fit_seconds, "predict_seconds": network.embed_seconds + _since(started)}
-        examination = judge(network.classifier, reading, self.label_n, images=self.tested)
+        reading = classifier.model_.read(
+            seen.embedded.embedding_nD, names=exam.images.names, errors=seen.embedded.errors
+        )
+        seconds = {"fit_seconds": network.fit_seconds, "predict_seconds": seen.seconds + _since(started)}
+        examination = judge(classifier, reading, exam.label_n, images=exam.images)
         whole = examination.report.metrics
         metrics = {
             **whole,
             "promise_kept": promise_kept(whole),
             **seconds,
-            **self._per_kind(network.classifier, reading),
+            **per_kind(classifier, reading, exam),
         }
-        return Measurement(classifier=network.classifier, examination=examination, metrics=metrics)
+        return Measurement(classifier=classifier, examination=examination, metrics=metrics)
 
     def _network(self, strategy: Strategy) -> Network:
         """The strategy fitted: on the network of an earlier one where they share it."""
@@ -115,37 +131,58 @@ class Bench:
             refitted = strategy.refit(trained.classifier)
             return replace(trained, classifier=refitted, fit_seconds=trained.fit_seconds + _since(started))
         started = time.perf_counter()
-        classifier = strategy.fit(self.taxonomy, self.division.train, other=self.division.other)
-        fit_seconds, started = _since(started), time.perf_counter()
-        embedded = classifier.model_.embed(
-            self.tested,
-            device=choose_device(str(strategy.settings.get("device", "auto"))),
-            workers=int(strategy.settings.get("workers", 0)),
-            cache=default_cache() if strategy.settings.get("cache", True) and not classifier.log_ else None,
-            progress=bars,
-        )
-        network = Network(
-            classifier=classifier, embedded=embedded, fit_seconds=fit_seconds, embed_seconds=_since(started)
-        )
+        if self._warmer is not None:
+            self._warmer.warm(strategy, self.lessons, self.judging.split)
+        classifier = strategy.fit(self.lessons.taxonomy, self.lessons.train, other=self.lessons.other)
+        network = Network(classifier=classifier, fit_seconds=_since(started))
         if key is not None:
             self._networks[key] = network
         return network
 
-    def _per_kind(self, classifier: HierarchicalClassifier, reading: Reading) -> dict[str, Any]:
-        """The metrics about other for seen and unseen kinds apart, each against all known test images."""
-        told: dict[str, Any] = {}
-        known = np.arange(len(self.division.test))
-        start = len(known)
-        for kind, images in (("seen", self.division.seen), ("unseen", self.division.unseen)):
-            if images is None:
-                continue
-            places = np.concatenate([known, np.arange(start, start + len(images))])
-            start += len(images)
-            report = judge(classifier, reading.rows(places), self.label_n[places]).report
-            told |= {f"{name}_{kind}": report.metrics[name] for name in ABOUT_OTHER}
-            accepted = report.metrics["unknown_accepted"]
-            told[f"unknown_rejected_{kind}"] = None if accepted is None else 1 - accepted  # type: ignore[operator]
-        return told
+    def _look(self, exam: Exam, strategy: Strategy, classifier: HierarchicalClassifier) -> Seen:
+        """The embeddings of the images to judge on; those of a shared network are computed once."""
+        key = strategy.training_key
+        if key in self._seen:
+            return self._seen[key]
+        started = time.perf_counter()
+        model = classifier.model_
+        cache = default_cache() if strategy.settings.get("cache", True) and not classifier.log_ else None
+        with self._warmer.turn(model.backbone, cache) if self._warmer is not None else nullcontext():
+            embedded = model.embed(
+                exam.images,
+                device=choose_device(str(strategy.settings.get("device", "auto"))),
+                workers=int(strategy.settings.get("workers", 0)),
+                cache=cache,
+                progress=bars,
+            )
+        seen = Seen(embedded=embedded, seconds=_since(started))
+        if key is not None:
+            self._seen[key] = seen
+        return seen
+
+
+def per_kind(classifier: HierarchicalClassifier, reading: Reading, exam: Exam) -> dict[str, Any]:
+    """The metrics about other for each kind of it apart, against all known images; ``_seen`` and so on at the end."""
+    told: dict[str, Any] = {}
+    for kind, places in exam.places():
+        report = judge(classifier, reading.rows(places), exam.label_n[places]).report
+        told |= {f"{name}_{kind}": report.metrics[name] for name in ABOUT_OTHER}
+        accepted = report.metrics["unknown_accepted"]
+        told[f"unknown_rejected_{kind}"] = None if accepted is None else 1 - accepted  # type: ignore[operator]
+    return told
+
+
+def settings_checksum(strategy: Strategy) -> str:
+    """The first 16 digits of the SHA-256 over how a strategy fits and all that is set for it; its title does not count.
+
+    >>> one = Strategy(title="one", settings={"head": "flat", "keep": 0.9})
+    >>> two = Strategy(title="two", settings={"keep": 0.9, "head": "flat"})
+    >>> settings_checksum(one) == settings_checksum(two), settings_checksum(one) == settings_checksum(one.but(keep=0.8))
+    (True, False)
+    """
+    way = getattr(strategy.fit_with, "__qualname__", type(strategy.fit_with).__qualname__)
+    text = json.dumps([way, strategy.uses_other, dict(strategy.settings)], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def promise_kept(metrics: Mapping[str, Any]) -> int | None:

@@ -7,12 +7,14 @@
         splits/CHECKSUM.csv                        which image was in which part
         strategies/NAME/seed-0.json                what was measured, or what went wrong
         strategies/NAME/report.html, model/        of the first seed
-        metrics.json metrics.csv table.md report.html
+        test_openings.csv                          who opened the test, see `experiments.sealed`
+        metrics.json metrics.csv differences.csv table.md report.html
         DONE                                       written last, when nothing failed and nothing is left to do
 """
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -20,14 +22,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 
+from experiments.columns import COLUMNS
 from experiments.config import Config
 from experiments.document import read_document
-from experiments.measurement import Measurement
+from experiments.measurement import Measurement, settings_checksum
 from experiments.protocol import Division
-from experiments.tables import Row, as_csv, as_table, columns_with_values, means, one_line, promise_sentences
+from experiments.tables import Row, as_csv, as_table, columns_with_values, means, one_line, promise_sentences, title_of
 from hierclf.data import image_to_pil
 from hierclf.errors import ConfigError
-from hierclf.report import RunContext, write_comparison, write_report
+from hierclf.report import RunContext, differences, write_comparison, write_report
 from hierclf.runs import DONE, RunFolder
 
 if TYPE_CHECKING:
@@ -37,6 +40,11 @@ if TYPE_CHECKING:
 Loaded = TypeVar("Loaded")
 
 CONFIG, ENVIRONMENT, LOG = "config.yaml", "environment.json", "log.txt"
+
+DIFFERENCE_FIELDS = (
+    *("strategy", "baseline", "metric", "mean", "standard_error", "seeds", "won"),
+    *("clear", "verdict"),
+)
 
 
 class ExperimentFolder:
@@ -138,27 +146,76 @@ class ExperimentFolder:
         )
 
     def write_tables(
-        self, config: Config, rows: Sequence[Row], sentences: Sequence[str], made: Mapping[str, str]
+        self,
+        config: Config,
+        rows: Sequence[Row],
+        sentences: Sequence[str],
+        made: Mapping[str, str],
+        *,
+        baseline: str,
+        footer: str = "",
     ) -> str:
-        """All that compares the strategies; the table in Markdown is returned."""
-        titles = {name: strategy.title for name, strategy in config.built().items()}
+        """All that compares the strategies.
+
+        Args:
+            config: of the experiment.
+            rows: one per strategy and seed.
+            sentences: what is known, given and never seen.
+            made: how the run was made, text by label.
+            baseline: name of the strategy that all others are compared with seed by seed.
+            footer: a sentence to put under the tables.
+
+        Returns:
+            The tables in Markdown.
+        """
+        strategies = config.built()
+        titles = {name: strategy.title for name, strategy in strategies.items()}
         columns = columns_with_values(config.columns, rows)
         named = [{**row, "strategy": titles[row["strategy"]]} for row in rows]
-        self.write_json("metrics.json", {"name": config.name, "runs": list(rows), "means": means(rows)})
+        apart = [
+            one.to_record()
+            for told in differences(rows, baseline, columns_with_values(COLUMNS, rows)).values()
+            for one in told
+            if one is not None
+        ]
+        described = {
+            name: {
+                "title": strategy.title,
+                "settings": dict(strategy.settings),
+                "checksum": settings_checksum(strategy),
+            }
+            for name, strategy in strategies.items()
+        }
+        metrics = {
+            "name": config.name,
+            "validation": config.validation,
+            "strategies": json.loads(json.dumps(described, default=str)),
+            "runs": list(rows),
+            "means": means(rows),
+            "baseline": baseline,
+            "differences": apart,
+        }
+        self.write_json("metrics.json", metrics)
         self.write("metrics.csv", as_csv(rows))
+        self.write("differences.csv", as_csv(apart, DIFFERENCE_FIELDS))
         notes = [*sentences, *filter(None, [one_line(config.look_at)]), *promise_sentences(rows)]
         write_comparison(
             self.path / "report.html",
-            title=config.name,
+            title=title_of(config),
             rows=named,
             columns=columns,
-            notes=[*filter(None, [one_line(config.about)]), *notes],
+            notes=[*filter(None, [one_line(config.about)]), *notes, *filter(None, [footer])],
             made=made,
+            baseline=titles[baseline] if len({row["seed"] for row in rows}) > 1 else None,
         )
-        table = as_table(config, named, columns, sentences)
+        table = as_table(config, named, columns, sentences, baseline=titles[baseline], footer=footer)
         self.write("table.md", table)
         return table
 
     def finish(self) -> None:
         """Say that nothing is left to do."""
         self.write(DONE, "")
+
+    def reopen(self) -> None:
+        """Take that back: something has to be measured anew."""
+        (self.path / DONE).unlink(missing_ok=True)

@@ -1,31 +1,35 @@
-"""Strategies × seeds, one after the other, in a folder that can be taken up again.
+"""Strategies × seeds in a folder that can be taken up again, in one process or in several.
 
 Whatever can be wrong with a config or its data is found before the folder is made. From then on every result is written
-as soon as it is there, and a strategy that fails costs its own cells and no others.
+as soon as it is there, and a strategy that fails costs its own cells and no others. A cell is measured again when it
+failed, or when the settings of its strategy are others than those that it was measured with; a run on other images or
+with another taxonomy is another run.
 """
 
 from __future__ import annotations
 
-import time
-import traceback
-from collections.abc import Iterator, Mapping
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
-import hierclf
+from experiments.cells import Event, Measured, Noted, Started, Unit, Workshop, units_of
 from experiments.config import Config
-from experiments.journal import Journal, duration
-from experiments.measurement import Bench
+from experiments.journal import Journal, Outlook, duration
+from experiments.measurement import settings_checksum
 from experiments.protocol import Division, content_hashes, divide, protocol_taxonomy
-from experiments.results import ENVIRONMENT, LOG, ExperimentFolder
+from experiments.record import begin_record, made_in_words
+from experiments.results import ExperimentFolder
+from experiments.sealed import Openings
 from experiments.sources import Pool, load_pool
 from experiments.tables import Row
-from hierclf.errors import ConfigError, HierclfError
-from hierclf.runs import environment
+from experiments.workers import in_parallel, threads_for
+from hierclf.errors import ConfigError
 from hierclf.strategies import Strategy
 from hierclf.taxonomy import Taxonomy
+
+__all__ = ["Experiment", "Outcome", "made_in_words", "outdated", "prepare", "run"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -52,6 +56,11 @@ class Experiment:
     pool: Pool
     hashes: dict[str, str]
     taxonomy: Taxonomy
+
+    @property
+    def baseline(self) -> str:
+        """The strategy that the others are compared with: that of the config, else the first."""
+        return self.config.baseline or next(iter(self.strategies))
 
     def division(self, seed: int) -> Division:
         """Which image is for what, by the seed."""
@@ -96,97 +105,147 @@ def run(experiment: Experiment, folder: ExperimentFolder, journal: Journal, *, c
         command: to put on record.
 
     Raises:
-        ConfigError: earlier results in the folder were measured on other images.
+        ConfigError: earlier results in the folder were measured on other images, or with another taxonomy.
     """
     config = experiment.config
-    journal.keep_in(folder.path / LOG)
-    journal.note(command)
-    made = {
-        "command": command,
-        "started": time.strftime("%Y-%m-%d %H:%M:%S"),
-        "seeds": config.seeds,
-        "threads": torch.get_num_threads(),
-        "version": hierclf.__version__,
-        **environment(),
-    }
-    folder.write_json(ENVIRONMENT, made)
-    rows: list[Row] = []
-    started, cells, fresh = time.perf_counter(), len(config.seeds) * len(experiment.strategies), 0
-    for seed in config.seeds:
-        division = experiment.division(seed)
-        folder.write_division(division)
-        bench: Bench | None = None
-        for name, strategy in experiment.strategies.items():
-            row = _earlier(folder, name, seed, division)
-            if row is None:
-                bench = bench or Bench(experiment.taxonomy, division, seed=seed)
-                place = f"[{len(rows) + 1}/{cells}] {strategy.title}, seed {seed}"
-                journal.say(f"{place} …")
-                row = _measured(bench, name, strategy, folder, journal, made, first=seed == config.seeds[0])
-                fresh += 1
-                left = (time.perf_counter() - started) / fresh * (cells - len(rows) - 1)
-                known = left and fresh >= len(experiment.strategies)  # shared networks make single cells a poor guide
-                journal.say(f"{place}: {_told(row)}" + (f"; about {duration(left)} left" if known else ""))
-                folder.write_row(row)
-            rows.append(row)
+    kept, missing, marks = _kept(experiment, folder, journal)
+    units = units_of(missing, experiment.strategies, marks)
+    processes = max(1, min(config.processes or 1, len(units)))
+    threads = threads_for(processes, config.threads) if processes > 1 else torch.get_num_threads()
+    made = begin_record(folder, journal, command=command, seeds=config.seeds, threads=threads, processes=processes)
+    openings = Openings(path=folder.path) if config.validation else Openings.begin(folder.path)
+    workshop = Workshop(
+        experiment=experiment, folder=folder, openings=openings, made=made_in_words(made), shared=processes > 1
+    )
+    if processes > 1:
+        journal.say(f"{processes} processes of {threads} thread{'s' if threads > 1 else ''} each")
+    events = _events(workshop, units, processes=processes, threads=threads)
+    rows = [
+        *kept,
+        *_followed(events, experiment, folder, journal, kept=len(kept), missing=missing, processes=processes),
+    ]
     order = list(experiment.strategies)
-    rows.sort(key=lambda row: (order.index(row["strategy"]), row["seed"]))
+    rows.sort(key=lambda row: (order.index(row["strategy"]), config.seeds.index(row["seed"])))
     sentences = experiment.division(config.seeds[0]).sentences()
-    table = folder.write_tables(config, rows, sentences, made_in_words(made))
+    table = folder.write_tables(
+        config,
+        rows,
+        sentences,
+        made_in_words(made),
+        baseline=experiment.baseline,
+        footer="" if config.validation else openings.sentence(),
+    )
     failed = tuple(row for row in rows if row["error"])
     if not failed:
         folder.finish()
     return Outcome(folder=folder, table=table, failed=failed)
 
 
-def made_in_words(made: Mapping[str, Any]) -> dict[str, str]:
-    """How a run was made, text by label, for a page."""
-    return {label: ", ".join(_listed(value)) for label, value in made.items()}
+def outdated(config: Config, folder: ExperimentFolder) -> bool:
+    """Whether a run that came to its end lacks a cell of its config, as it stands now."""
+    strategies = config.built()
+    return any(
+        _is_missing(folder.row(name, seed), strategy) for name, strategy in strategies.items() for seed in config.seeds
+    )
 
 
-def _listed(value: Any) -> Iterator[str]:
-    if isinstance(value, Mapping):
-        yield from (f"{name} {version}" for name, version in value.items())
-    elif isinstance(value, (list, tuple)):
-        yield from map(str, value)
-    else:
-        yield str(value)
+def _kept(
+    experiment: Experiment, folder: ExperimentFolder, journal: Journal
+) -> tuple[list[Row], list[tuple[str, int]], dict[int, tuple[str, str]]]:
+    """The rows of earlier processes that still hold, the cells to measure, and the checksums of each seed."""
+    kept: list[Row] = []
+    missing: list[tuple[str, int]] = []
+    changed: dict[str, None] = {}
+    marks: dict[int, tuple[str, str]] = {}
+    for seed in experiment.config.seeds:
+        division = experiment.division(seed)
+        folder.write_division(division)
+        marks[seed] = _marks(division)
+        for name, strategy in experiment.strategies.items():
+            row = folder.row(name, seed)
+            if row is not None and not row["error"]:
+                _require_same(folder, row, *marks[seed])
+            if _is_missing(row, strategy):
+                missing.append((name, seed))
+                changed |= {name: None} if row is not None and not row["error"] else {}
+            else:
+                assert row is not None
+                kept.append(row)
+    if changed:
+        journal.say(f"other settings than before, so measured anew: {', '.join(changed)}")
+    return kept, missing, marks
 
 
-def _earlier(folder: ExperimentFolder, name: str, seed: int, division: Division) -> Row | None:
-    """The row of an earlier process, unless it holds an error."""
-    row = folder.row(name, seed)
-    if row is None or row["error"]:
-        return None
-    if row["split"] != division.checksum:
+def _marks(division: Division) -> tuple[str, str]:
+    """Checksums of a division and of its taxonomy, with all that it says."""
+    return division.checksum, hashlib.sha256(repr(division.taxonomy).encode()).hexdigest()[:16]
+
+
+def _require_same(folder: ExperimentFolder, row: Row, split: str, taxonomy: str) -> None:
+    """Refuse to put rows side by side that were measured on other images, or with another taxonomy."""
+    where = f"{folder.path} was measured"
+    if row["split"] != split:
         raise ConfigError(
-            f"{folder.path} was measured on other images than there are now (seed {seed}: {row['split']}, now "
-            f"{division.checksum}); put the data back as it was, or start a new run"
+            f"{where} on other images than there are now (seed {row['seed']}: {row['split']}, now {split}); put the "
+            f"data back as it was, or start a new run"
         )
-    return row
+    if row.get("taxonomy", taxonomy) != taxonomy:
+        raise ConfigError(
+            f"{where} with another taxonomy than there is now (seed {row['seed']}); put it back as it was, or start a "
+            f"new run"
+        )
 
 
-def _measured(
-    bench: Bench,
-    name: str,
-    strategy: Strategy,
+def _is_missing(row: Row | None, strategy: Strategy) -> bool:
+    """Whether a cell has to be measured; a row from before settings were on record counts as it is."""
+    if row is None or row["error"]:
+        return True
+    checksum = settings_checksum(strategy)
+    return bool(row.get("settings", checksum) != checksum)
+
+
+def _events(workshop: Workshop, units: Sequence[Unit], *, processes: int, threads: int) -> Iterator[Event]:
+    """What happens while units are measured, here or in other processes."""
+    if processes > 1:
+        yield from in_parallel(workshop, units, processes=processes, threads=threads)
+    else:
+        for unit in units:
+            yield from workshop.measure(unit)
+
+
+def _followed(
+    events: Iterator[Event],
+    experiment: Experiment,
     folder: ExperimentFolder,
     journal: Journal,
-    made: Mapping[str, Any],
     *,
-    first: bool,
-) -> Row:
-    """The row of a strategy: its metrics, or the error that it failed with."""
-    row: Row = {"strategy": name, "seed": bench.seed, "split": bench.division.checksum, "error": None}
-    try:
-        measurement = bench.measure(strategy)
-        if first:
-            folder.write_strategy(name, f"{folder.path.name}: {strategy.title}", measurement, made_in_words(made))
-    except Exception as error:  # whatever a strategy does, the others go on
-        journal.note(traceback.format_exc())
-        text = str(error) if isinstance(error, HierclfError) else f"{type(error).__name__}: {error}"
-        return {**row, "error": text or type(error).__name__}
-    return {**row, **measurement.metrics}
+    kept: int,
+    missing: Sequence[tuple[str, int]],
+    processes: int,
+) -> Iterator[Row]:
+    """The rows that come up, each written down and told at once."""
+    waiting, cells, places = list(missing), kept + len(missing), dict[tuple[str, int], str]()
+    outlook = Outlook(processes)
+    for event in events:
+        if isinstance(event, Noted):
+            journal.note(event.text)
+            continue
+        if isinstance(event, Started):
+            number = kept + len(places) + 1
+            title = experiment.strategies[event.name].title
+            places[event.name, event.seed] = f"[{number}/{cells}] {title}, seed {event.seed}"
+            journal.say(f"{places[event.name, event.seed]} …")
+            continue
+        assert isinstance(event, Measured)
+        row = event.row
+        cell = row["strategy"], row["seed"]
+        folder.write_row(row)
+        waiting.remove(cell)
+        outlook.add(row["strategy"], event.seconds)
+        left = outlook.left([name for name, _ in waiting])
+        told = f"{places[cell]}: {_told(row)}, {duration(event.seconds)} in all"
+        journal.say(told + (f"; about {duration(left)} left" if left else ""))
+        yield row
 
 
 def _told(row: Row) -> str:

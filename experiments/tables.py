@@ -12,31 +12,76 @@ from typing import Any
 
 from experiments.columns import COLUMNS
 from experiments.config import Config
-from hierclf.report import Column, markdown_table
+from hierclf.report import Column, difference_table, differences, markdown_table, reading_guide
 from hierclf.report.comparison import compare
 
 Row = dict[str, Any]
-"""One strategy with one seed: ``strategy``, ``seed``, ``split`` (checksum), ``error`` or None, and metrics by name."""
+"""One strategy with one seed: ``strategy``, ``seed``, ``error`` or None, checksums, and metrics by name.
+
+The checksums are ``split`` (of the division of the images), ``taxonomy`` and ``settings`` (of the strategy).
+"""
 
 
-def as_table(config: Config, rows: Sequence[Row], columns: Sequence[Column], sentences: Sequence[str]) -> str:
-    """What was done, the table, what its columns mean, and what to look at; in Markdown that reads well as it is."""
+GROUPS = {"_seen": "given other", "_unseen": "new other", "_far": "far other", "_seconds": "time"}
+"""What columns are about, by how their names end; the others are about known images, or about all."""
+
+VALIDATION = "VALIDATION"
+
+
+def as_table(
+    config: Config,
+    rows: Sequence[Row],
+    columns: Sequence[Column],
+    sentences: Sequence[str],
+    *,
+    baseline: str | None = None,
+    footer: str = "",
+) -> str:
+    """What was done, the table, what its columns mean, and what to look at; in Markdown that reads well as it is.
+
+    Args:
+        config: of the experiment.
+        rows: one per strategy and seed, with titles for names.
+        columns: to show.
+        sentences: what is known, given and never seen.
+        baseline: title of the strategy that a second table compares all others with, seed by seed.
+        footer: a sentence to put under the tables.
+    """
     failed = [row for row in rows if row.get("error")]
     shown = [{**row, "strategy": _with_failure(row["strategy"], failed)} for row in rows]
-    parts = [f"# {config.name}"]
+    parts = [f"# {title_of(config)}"]
     if config.about:
         parts.append(paragraph(config.about))
     parts.append("\n".join(f"- {sentence}" for sentence in sentences))
-    parts.append(aligned(markdown_table(shown, columns)))
+    table = markdown_table(shown, columns, ties=True)
+    parts.append(aligned(table))
     seeds = len({row["seed"] for row in rows})
     if seeds > 1:
-        parts.append(f"Mean ± standard error over {seeds} seeds; the best of each column is bold.")
+        parts.append(
+            paragraph(f"Mean ± standard error over {seeds} seeds; the best of each column is bold. {ties(table)}")
+        )
+    apart = differences(rows, baseline, columns) if baseline is not None else {}
+    if apart and baseline is not None and seeds > 1:
+        parts += [f"## Less {baseline}", aligned(difference_table(apart, columns))]
+        parts.append(paragraph(reading_guide(apart, baseline)))
     parts.append("\n".join(f"- **{column.label}**: {column.words}" for column in columns if column.words))
     parts.extend(map(paragraph, promise_sentences(rows)))
     if config.look_at:
         parts.append(paragraph(config.look_at))
+    if footer:
+        parts.append(paragraph(footer))
     parts.extend(f"Failed: {row['strategy']}, seed {row['seed']}: {one_line(row['error'])}" for row in failed)
     return "\n\n".join(parts) + "\n"
+
+
+def title_of(config: Config) -> str:
+    """The headline: on validation images it says so, so that nobody takes the table for one of the test."""
+    return f"{config.name}: {VALIDATION}, the test is unopened" if config.validation else config.name
+
+
+def ties(table: str) -> str:
+    """What the sign beside some values of a table means, where there is one."""
+    return "≈: within one standard error of the best, seed by seed." if "≈" in table else ""
 
 
 def aligned(table: str) -> str:
@@ -69,13 +114,26 @@ def aligned(table: str) -> str:
 
 
 def columns_with_values(names: Iterable[str], rows: Sequence[Row]) -> list[Column]:
-    """The columns that hold a number in some row; that of the promise says what was promised."""
-    columns = [COLUMNS[name] for name in names if any(row.get(name) is not None for row in rows)]
+    """The columns that hold a number in some row; that of the promise says what was promised.
+
+    Columns about one kind of images stand together, in the order in which the kinds first come up.
+    """
+    columns = _grouped(COLUMNS[name] for name in names if any(row.get(name) is not None for row in rows))
     alphas = {row["alpha"] for row in rows if row.get("alpha") is not None}
     if len(alphas) != 1:
         return columns
     promised = f" (promised ≤ {100 * alphas.pop():.4g} %)"
     return [replace(c, label=c.label + promised) if c.key == "known_rejected" else c for c in columns]
+
+
+def _grouped(columns: Iterable[Column]) -> list[Column]:
+    told = [column if column.group else replace(column, group=_group_of(column.key)) for column in columns]
+    order = list(dict.fromkeys(column.group for column in told))
+    return sorted(told, key=lambda column: order.index(column.group))
+
+
+def _group_of(key: str) -> str:
+    return next((group for end, group in GROUPS.items() if key.endswith(end)), "")
 
 
 def promise_sentences(rows: Iterable[Row]) -> list[str]:
@@ -109,6 +167,7 @@ def _with_failure(title: str, failed: Sequence[Row]) -> str:
 
 
 def means(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
+    """Mean and standard error of every number, by strategy and metric."""
     numbers = dict.fromkeys(name for row in rows for name, value in row.items() if isinstance(value, (int, float)))
     columns = [Column(name, name) for name in numbers if name != "seed"]
     return {
@@ -120,14 +179,23 @@ def means(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
     }
 
 
-def as_csv(rows: Sequence[Row]) -> str:
-    """One line a row; what is a table in itself is left out."""
-    names = list(dict.fromkeys(name for row in rows for name, value in row.items() if not isinstance(value, dict)))
+def as_csv(rows: Sequence[Row], fields: Sequence[str] = ()) -> str:
+    """One line a row; what is a table in itself is left out.
+
+    Args:
+        rows: what to write.
+        fields: columns that are there in any case, before all others.
+    """
+    names = [*fields, *(name for name in _names(rows) if name not in fields)]
     written = io.StringIO()
     table = csv.DictWriter(written, names, lineterminator="\n", extrasaction="ignore")
     table.writeheader()
     table.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
     return written.getvalue()
+
+
+def _names(rows: Sequence[Row]) -> list[str]:
+    return list(dict.fromkeys(name for row in rows for name, value in row.items() if not isinstance(value, dict)))
 
 
 def _cell(value: Any) -> Any:

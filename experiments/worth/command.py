@@ -6,8 +6,7 @@ import sys
 
 import click
 
-from experiments.entry import Program, run_program
-from experiments.run import stoppable
+from experiments.entry import Program, run_program, stoppable
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -33,7 +32,7 @@ def _program() -> Program:
         module="experiments.worth",
         example="experiments/configs/worth_digits.yaml",
         rows="rows",
-        load=load_worth,
+        load=lambda values, beside: load_worth(values),
         prepare=prepare,
         run=lambda experiment, folder, journal, line: run(experiment, folder, journal, command=line),
     )

@@ -4,6 +4,7 @@ import pytest
 from experiments.config import load_config
 from experiments.measurement import Bench, promise_kept
 from experiments.protocol import content_hashes, divide, protocol_taxonomy
+from experiments.sealed import Lessons, Openings, SealedTest
 from hierclf import evaluate
 from hierclf.strategies import strategies
 from tests.experiments.test_protocol import pool_of
@@ -12,12 +13,21 @@ SMALL = {"backbone": "small_cnn", "epochs": 3, "augmentation": "none", "cache": 
 
 
 @pytest.fixture(scope="module")
-def bench():
+def division():
     pool = pool_of("012ANxy", learn=60)
     classes = {"known": ["0", "1", "2"], "other": ["A", "x"], "unseen": ["N", "y"]}
     config = load_config({"name": "x", "data": {"source": "idx"}, "classes": classes, "strategies": {"hierclf": ""}})
     taxonomy = protocol_taxonomy(config, pool)
-    return Bench(taxonomy, divide(pool, config, taxonomy, content_hashes(pool), seed=0), seed=0)
+    return divide(pool, config, taxonomy, content_hashes(pool), seed=0)
+
+
+def bench_of(division, folder):
+    return Bench(Lessons.of(division), SealedTest(division, Openings.begin(folder)), seed=0)
+
+
+@pytest.fixture(scope="module")
+def bench(division, tmp_path_factory):
+    return bench_of(division, tmp_path_factory.mktemp("run"))
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +35,7 @@ def measured(bench):
     return bench.measure(strategies["hierclf"].but(**SMALL))
 
 
-def test_it_measures_what_an_evaluation_of_each_kind_would(bench, measured):
-    division = bench.division
+def test_it_measures_what_an_evaluation_of_each_kind_would(division, measured):
     for kind, other in (("seen", division.seen), ("unseen", division.unseen)):
         alone = evaluate(measured.classifier, division.test, other=other).metrics
         for name in ("auroc_other", "unknown_accepted", "unknown_accepted_at_95_known", "oscr", "n_other"):
@@ -44,10 +53,10 @@ def test_the_promise_is_judged(measured):
     assert promise_kept({"known_rejected": 0.0, "alpha": 0.0, "known_rejected_standard_error": 0.0}) is None, "no gate"
 
 
-def test_a_shared_network_measures_the_same_as_one_of_its_own(bench, measured):
+def test_a_shared_network_measures_the_same_as_one_of_its_own(bench, division, measured, tmp_path):
     strategy = strategies["hierclf"].but(**SMALL, gate=["energy"], rule="leaf")
-    shared = bench.measure(strategy)
-    alone = Bench(bench.taxonomy, bench.division, seed=0).measure(strategy)
+    shared = bench.measure(strategy, "shared")
+    alone = bench_of(division, tmp_path).measure(strategy)
     clocks = ("fit_seconds", "predict_seconds")
     assert {name: value for name, value in shared.metrics.items() if name not in clocks} == {
         name: value for name, value in alone.metrics.items() if name not in clocks
