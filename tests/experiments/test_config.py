@@ -18,7 +18,7 @@ def with_change(**changes):
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_config_that_comes_with_the_project_is_good(path):
-    config = load_config(read_document(path))
+    config = load_config(read_document(path), beside=path.parent)
     assert config.name == path.stem
     assert config.about
     assert config.look_at
@@ -91,6 +91,17 @@ def test_a_strategy_is_a_base_with_settings_of_its_own():
         ({"classes": {"known": ["0-3", "2"]}}, "'2' is listed twice"),
         ({"hold_out": {}}, "run it with python -m experiments.hold_out"),
         ({"threads": "0"}, "threads: input should be greater than or equal to 1, got '0'"),
+        ({"processes": "0"}, "processes: input should be greater than or equal to 1, got '0'"),
+        ({"inclde": "x.yaml"}, "inclde: there is no such setting; did you mean 'include'?"),
+        (
+            {"baseline": "hierclff"},
+            "baseline: no strategy of this config is called 'hierclff'; did you mean 'hierclf'?",
+        ),
+        ({"classes": {"splits": [["0", "1"]], "known": ["2"]}}, "the known classes are told twice, by known and by"),
+        ({"classes": {"splits": [["0"], {"known": ["1"], "other": ["1"]}]}}, "classes: '1' is in two of known, other"),
+        ({"classes": {"splits": [["0", "1"]], "far": ["1"]}}, "classes: '1' is in two of known, other, unseen and far"),
+        ({"classes": {"splits": [{"knwn": ["0"]}]}}, "classes.splits.0.knwn: there is no such setting; did you mean"),
+        ({"data": {"source": "idx", "beside": {"a": {"root": "x"}}}}, "data.beside.a.source: this setting is missing"),
     ],
 )
 def test_mistakes_are_told_with_their_place(changes, message):
@@ -115,3 +126,31 @@ def test_a_written_config_reads_back_as_the_same():
     again = load_config(parse(written, "x"))
     assert again.model_dump(exclude={"strategies"}) == config.model_dump(exclude={"strategies"})
     assert again.built() == config.built()
+
+
+def test_what_a_run_is_told_beside_its_data():
+    config = with_change(
+        strategies={"hierclf": "", "flat_msp": ""}, processes="3", baseline="flat_msp", other_called="letters"
+    )
+    assert (config.processes, config.baseline) == (3, "flat_msp")
+    built = config.built()
+    assert built["hierclf"].title == "hierclf [letters]", "it learns from images of other"
+    assert "[" not in built["flat_msp"].title
+
+
+def test_a_validation_leaves_the_test_unread():
+    assert not with_change().data.without_test
+    config = with_change(validation="true", validation_unseen="0.5")
+    assert config.data.without_test
+    assert config.validation_unseen == 0.5
+    assert with_change(validation_unseen=["0-2"]).validation_unseen == ["0", "1", "2"]
+
+
+def test_a_list_is_a_split_of_its_known_classes():
+    config = with_change(classes={"splits": [["0-2"], {"other": "4", "unseen": ["5", "6"]}]})
+    assert [split.model_dump() for split in config.classes.splits] == [
+        {"known": ["0", "1", "2"], "other": [], "unseen": []},
+        {"known": [], "other": ["4"], "unseen": ["5", "6"]},
+    ]
+    again = load_config(config.model_dump())
+    assert again.classes == config.classes

@@ -1,12 +1,13 @@
 import csv
 import io
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from experiments.config import load_config
-from experiments.protocol import content_hashes, divide, protocol_taxonomy
+from experiments.protocol import content_hashes, divide, known_taxonomy, protocol_taxonomy
 from experiments.sources import Pool
 from hierclf import Taxonomy
 from hierclf.data import load_images
@@ -18,8 +19,6 @@ def pool_of(kinds, learn=20, test=None):
     def part(name, count, seed):
         pictures, labels = glyphs(kinds, count, seed=seed)
         images = load_images(pictures, [kinds[label] for label in labels])
-        from dataclasses import replace
-
         return replace(images, names=tuple(f"{name}{place}" for place in range(len(images))))
 
     return Pool(train=part("train", learn, 0), test=None if test is None else part("test", test, 1))
@@ -82,8 +81,6 @@ def test_the_seed_decides_and_the_checksum_tells():
 
 
 def test_the_checksum_sees_pixels_and_labels_but_no_names():
-    from dataclasses import replace
-
     pool = pool_of("01AN")
     one = division_of(pool, config_of(ROLES))
     renamed = replace(pool.train, names=tuple(f"image {name}" for name in pool.train.names))
@@ -165,3 +162,48 @@ def test_data_without_a_class_of_the_taxonomy_is_refused():
     pool = pool_of("AN")
     with pytest.raises(ConfigError, match="the data holds no class of the taxonomy"):
         divide(pool, config_of({}), Taxonomy.from_edges({"root": ["0", "1"]}), content_hashes(pool), seed=0)
+
+
+def test_far_other_is_told_apart_from_near_where_there_are_both():
+    pool = pool_of("01ANxy", learn=6, test=3)
+    far = replace(pool_of("s", learn=4).train, names=tuple(f"far{place}" for place in range(4)))
+    elsewhere = Pool(train=pool.train, test=pool.test, other_test=far)
+    division = division_of(elsewhere, config_of({**ROLES, "far": ["x"]}))
+    assert Counter(division.unseen.labels) == {"N": 3}
+    assert Counter(division.far.labels) == {"x": 3, "s": 4}
+    assert division.sentences()[-1] == "Far other never seen before the test: s, x (7 images)."
+    alone = division_of(elsewhere, config_of({"known": ["0", "1"]}))
+    assert Counter(alone.unseen.labels) == {"s": 4}
+    assert alone.far is None, "there is nothing to tell it apart from"
+
+
+def test_splits_give_every_seed_its_own_classes_and_its_own_part_of_the_taxonomy():
+    taxonomy = Taxonomy.from_edges({"even": ["0", "2"], "odd": ["1", "3"]}, root="number")
+    pool, config = pool_of("0123", learn=6, test=3), config_of({"splits": [["0", "1", "2"], ["1", "3"]]})
+    first, second = (divide(pool, config, taxonomy, content_hashes(pool), seed=seed) for seed in (0, 1))
+    assert set(first.train.labels) == {"0", "1", "2"}
+    assert set(first.unseen.labels) == {"3"}
+    assert set(second.unseen.labels) == {"0", "2"}
+    assert first.taxonomy.nodes == ("number", "even", "odd", "0", "2", "1")
+    assert second.taxonomy.nodes == ("number", "odd", "1", "3")
+    assert known_taxonomy(pool, config, taxonomy, seed=1) == second.taxonomy
+    assert set(protocol_taxonomy(config.model_copy(update={"seeds": [0, 1]}), pool).leaves) == {"0", "1", "2", "3"}
+
+
+def test_a_taxonomy_that_is_all_known_stays_as_it_is():
+    taxonomy = Taxonomy.from_edges({"root": ["0", "1"]})
+    pool = pool_of("01AN", learn=6, test=3)
+    assert divide(pool, config_of(ROLES), taxonomy, content_hashes(pool), seed=0).taxonomy is taxonomy
+
+
+def test_a_meta_class_that_is_known_keeps_the_classes_below_it():
+    taxonomy = Taxonomy.from_edges({"root": ["x", "1", "2"], "x": ["0", "A"]})
+    pool = pool_of("01x", learn=6, test=3)
+    division = divide(pool, config_of({"known": ["x", "1"]}), taxonomy, content_hashes(pool), seed=0)
+    assert set(division.taxonomy.leaves) == {"0", "A", "1"}
+
+
+def test_a_taxonomy_may_lie_beside_the_data(tmp_path):
+    (tmp_path / "edges.csv").write_text("parent,child\nroot,0\nroot,1\n")
+    config = config_of(ROLES, root=str(tmp_path)).model_copy(update={"taxonomy": "edges.csv"})
+    assert protocol_taxonomy(config, pool_of("01AN")).leaves == ("0", "1")

@@ -125,3 +125,29 @@ def test_labels_and_names_that_do_not_fit_are_refused(idx_folder):
     (root / "MNIST/raw/train-labels-idx1-ubyte.gz").unlink()
     with pytest.raises(DataError, match="images or labels of 'train', but not both"):
         load_pool(DataConfig(source="idx", root=str(root)))
+
+
+def test_other_may_come_from_elsewhere(class_folders, tmp_path):
+    root = class_folders({"known/train": {"hat": 2}, "known/test": {"hat": 1}, "more/train": {"A": 3, "B": 2, "C": 1}})
+    beside = {"letters": {"source": "folder", "root": "../more", "other": ["A"], "unseen": ["B"]}}
+    pool = load_pool(DataConfig(source="folder", root=str(root / "known"), beside=beside))
+    assert pool.other_train.labels == ("letters A",) * 3
+    assert pool.other_test.labels == ("letters B",) * 2, "without a test part there, its kinds are all for the test"
+    assert len(pool.test) == 1
+    unread = load_pool(DataConfig(source="folder", root=str(root / "known"), beside=beside, without_test=True))
+    assert (len(unread.other_train), unread.test) == (3, None)
+
+
+def test_other_from_elsewhere_keeps_its_own_parts_and_names(idx_folder, tmp_path):
+    known = idx_folder("01", learn=3, test=2).rename(tmp_path / "known")
+    idx_folder("AB", learn=4, test=1)
+    beside = {"more": {"source": "idx", "root": "../idx", "other": ["A-B"], "unseen": ["C"]}}
+    with pytest.raises(ConfigError, match=r"data\.beside\.more\.unseen: its data holds no class 'C'"):
+        load_pool(DataConfig(source="idx", root=str(known), beside=beside))
+    beside["more"] |= {"other": "A", "unseen": "B"}
+    pool = load_pool(DataConfig(source="idx", root=str(known), beside=beside))
+    assert pool.other_train.labels == ("more A",) * 4
+    assert pool.other_test.labels == ("more B",)
+    names = [*pool.train.names, *pool.test.names, *pool.other_train.names, *pool.other_test.names]
+    assert len(names) == len(set(names))
+    np.testing.assert_array_equal(pool.other_train.images, glyphs("AB", 4, seed=0)[0][:4])
