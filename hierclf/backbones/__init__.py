@@ -14,6 +14,7 @@ from hierclf.backbones.fingerprint import fingerprint
 from hierclf.backbones.light_augmentation import change_glyphs, change_photos
 from hierclf.backbones.policy_augmentation import rand_augment, trivial_augment
 from hierclf.backbones.preprocessing import Preprocessing
+from hierclf.backbones.projection import Projection, project_rows, projected, projection_of, unprojected
 from hierclf.backbones.strong_augmentation import change_glyphs_strongly, change_photos_strongly, erase_parts
 from hierclf.backbones.weights import load_weights, read_state_dict
 
@@ -21,6 +22,7 @@ __all__ = [
     "Backbone",
     "EmbeddingCache",
     "Preprocessing",
+    "Projection",
     "augment",
     "augmentations",
     "backbones",
@@ -40,7 +42,11 @@ __all__ = [
     "list_backbones",
     "load_weights",
     "named_changes",
+    "project_rows",
+    "projected",
+    "projection_of",
     "rand_augment",
     "read_state_dict",
     "trivial_augment",
+    "unprojected",
 ]

@@ -30,8 +30,8 @@ from hierclf.training.chance import seeded
 from hierclf.training.embedded_negatives import EmbeddedNegatives, embed_negatives, of_recipe
 from hierclf.training.fine_tune import fine_tune
 from hierclf.training.linear import LabelledEmbeddings, fit_head
+from hierclf.training.material import TrainingImages
 from hierclf.training.schedule import Schedule
-from hierclf.training.trainer import TrainingImages
 
 TRIAL_SHARE, FEWEST_EPOCHS = 0.25, 2
 """Length of a short training, as a share of the training itself and at least."""

@@ -26,6 +26,7 @@ from hierclf.training.chance import seeded
 from hierclf.training.choices import level_weights
 from hierclf.training.embedded_negatives import EmbeddedNegatives, embed_negatives, of_recipe
 from hierclf.training.fine_tune import TrainingState, fine_tune
+from hierclf.training.material import TrainingImages
 from hierclf.training.negatives import (
     MadeEmbeddings,
     NegativeChoice,
@@ -35,7 +36,6 @@ from hierclf.training.negatives import (
 )
 from hierclf.training.preparation import Prepared
 from hierclf.training.schedule import Schedule, plan_schedule
-from hierclf.training.trainer import TrainingImages
 
 # n known images, m images of other, D embedding, N nodes, K nodes on the longest path
 

@@ -1,8 +1,9 @@
 """Train backbone and head together, from the first epoch or from where an earlier run was cut off.
 
-Two learning rates (a pretrained backbone learns ten times more slowly than its head), linear warm-up and cosine decay,
-early stopping on held-out images, mixed precision where the device has it. Every random choice of an epoch follows
-from ``(seed, epoch)``, so a run that was cut off and resumed goes the same way as one that was not.
+Two learning rates (a pretrained backbone learns ten times more slowly than its head, and its first layers more slowly
+still if ``layer_decay`` says so), linear warm-up and cosine decay, early stopping on held-out images, mixed precision
+where the device has it, and if wanted a running mean of the weights. Every random choice of an epoch follows from
+``(seed, epoch)``, so a run that was cut off and resumed goes the same way as one that was not.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hierclf.backbones import Backbone
+from hierclf.backbones import Backbone, Projection
 from hierclf.heads import Head
 from hierclf.negatives import NegativeRecipe
 from hierclf.progress import Progress, silent
 from hierclf.training.chance import seeded
+from hierclf.training.material import ImageReader, Reader, RowReader, TrainingImages
 from hierclf.training.schedule import LARGE_PRIME, Schedule
-from hierclf.training.trainer import Trainer, TrainingImages
+from hierclf.training.trainer import Trainer
 
 # N nodes, K nodes on the longest path
 
@@ -43,7 +45,7 @@ class TrainingState:
 
 
 def fine_tune(
-    backbone: Backbone,
+    backbone: Backbone | Projection,
     head: Head,
     known: TrainingImages,
     held_out: TrainingImages,
@@ -61,7 +63,7 @@ def fine_tune(
     """Train in place; at the end backbone and head hold the weights of the best epoch, on the CPU.
 
     Args:
-        backbone: the feature extractor, unfrozen.
+        backbone: the feature extractor, unfrozen; or a projection, and embeddings in the place of images.
         head: built on the same plan as the labels.
         known: images to learn from, labelled with node ids.
         held_out: images that say when to stop; without any, the last epoch counts as the best.
@@ -85,7 +87,15 @@ def fine_tune(
     state = state or TrainingState()
     with seeded(schedule.seed):
         trainer = Trainer(
-            backbone, head, known, other, weight_NK, schedule, device=device, workers=workers, negatives=negatives
+            backbone,
+            head,
+            known,
+            other,
+            weight_NK,
+            schedule,
+            reader=_reader(backbone, schedule, workers),
+            device=device,
+            negatives=negatives,
         )
     if state.tensors:
         trainer.load(state.tensors)
@@ -102,3 +112,10 @@ def fine_tune(
             on_epoch(TrainingState(epoch=epoch + 1, stopped=stopped, tensors=trainer.state(), log=list(log)))
     trainer.finish()
     return log
+
+
+def _reader(backbone: Backbone | Projection, schedule: Schedule, workers: int) -> Reader:
+    if isinstance(backbone, Projection):
+        return RowReader()
+    how, seed = schedule.augmentation, schedule.seed
+    return ImageReader(preprocessing=backbone.preprocessing, augmentation=how, seed=seed, workers=workers)

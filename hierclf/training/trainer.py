@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from hierclf.backbones import Backbone, augment
-from hierclf.data import ImageSet
-from hierclf.embedding import Batch, batches
+from hierclf.backbones import Backbone, Projection, depth_factors
+from hierclf.embedding import Batch
 from hierclf.errors import DataError
 from hierclf.heads import Head
 from hierclf.negatives import NegativeRecipe, Negatives, make_negatives
 from hierclf.progress import Progress
+from hierclf.training.averaging import Averaging
+from hierclf.training.material import Reader, TrainingImages
 from hierclf.training.objective import Objective, ObjectiveValue
 from hierclf.training.schedule import LARGE_PRIME, Schedule
 
@@ -38,58 +39,37 @@ FEWEST_STRANGERS = 8  # images of other in a step
 NEGATIVES_PER_IMAGE = 1.0  # that are tried; those of transformations that a class survives are left out
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class TrainingImages:
-    """Images with what is known about them.
-
-    Args:
-        images: n images.
-        label_n: node ids, int64, shape ``(n,)``; for images of other, numbers of their kinds.
-        weight_n: a factor per image in the loss, or None.
-        draw: which places to visit in an epoch, for over- and under-sampling; None visits each once.
-    """
-
-    images: ImageSet
-    label_n: Tensor
-    weight_n: Tensor | None = None
-    draw: Callable[[np.random.Generator], np.ndarray] | None = None
-
-    def places(self, generator: np.random.Generator) -> np.ndarray:
-        """Places to visit in an epoch, in no particular order, int64."""
-        return np.arange(len(self.label_n)) if self.draw is None else self.draw(generator)
-
-
 class Trainer:
     """Trains backbone and head in place.
 
     Args:
-        backbone: the feature extractor, unfrozen.
+        backbone: the feature extractor, unfrozen; or a projection, where embeddings take the place of images.
         head: built on the same plan as the labels.
         known: images to learn from.
         other: images of other, labelled with the number of their kind, 0 to O - 1, or None.
         weight_NK: loss weights, from `hierclf.losses.label_weights`.
         schedule: how to train.
+        reader: how to get batches of images, or of embeddings.
         device: where to compute.
-        workers: processes that decode files.
         negatives: what to make from known images to learn from beside them, or None.
     """
 
     def __init__(
         self,
-        backbone: Backbone,
+        backbone: Backbone | Projection,
         head: Head,
         known: TrainingImages,
         other: TrainingImages | None,
         weight_NK: Tensor,
         schedule: Schedule,
         *,
+        reader: Reader,
         device: torch.device,
-        workers: int,
         negatives: NegativeRecipe | None = None,
     ) -> None:
         assert isinstance(head, nn.Module)
         self.backbone, self.head, self.known, self.other = backbone, head, known, other
-        self.schedule, self.device, self.workers = schedule, device, workers
+        self.schedule, self.reader, self.device = schedule, reader, device
         self.negatives, self.chance = negatives, torch.Generator()
         self.kinds_of_other = 0 if other is None else int(other.label_n.max()) + 1
         kinds = self.kinds_of_other + (negatives.num_kinds if negatives else 0)
@@ -98,6 +78,7 @@ class Trainer:
         self.networks = nn.ModuleDict(networks).to(device)
         self.optimizer = torch.optim.AdamW(self._parameter_groups())
         self.rates = [group["lr"] for group in self.optimizer.param_groups]
+        self.averaging = Averaging(self.networks, decay=schedule.averaging) if schedule.averaging else None
         per_epoch = len(known.places(np.random.default_rng(0)))
         self.steps_per_epoch = math.ceil(per_epoch / schedule.batch_size)
         self.step = 0
@@ -136,7 +117,7 @@ class Trainer:
             for name, buffer in self.networks.named_buffers():  # batch norm has seen the bad batch already
                 buffer.copy_(healthy[name])
             if in_a_row == PATIENCE_WITH_NAN:
-                raise _never_finite(self.known.images, batch)
+                raise _never_finite(self.known, batch)
         means = {name: total / max(1, steps[name]) for name, total in totals.items()}
         return {"epoch": epoch + 1, **means, "skipped_steps": skipped}
 
@@ -159,15 +140,17 @@ class Trainer:
         if not nn.utils.clip_grad_norm_(self.networks.parameters(), LONGEST_GRADIENT).isfinite():
             return None
         self.optimizer.step()
+        if self.averaging is not None:
+            self.averaging.update()
         return dict(zip(("loss", *value.terms), numbers, strict=True))
 
     def value(self, epoch: int, batch: Batch, strange: Batch | None) -> ObjectiveValue:
         """What one batch of known images, and one of other, is minimised for."""
-        images_BCHW = self._augmented(batch, epoch)
+        images_BCHW = self.reader.changed(batch, epoch, self.device)
         made = self._negatives(images_BCHW, self.known.label_n[batch.index_B])
         kinds: list[Tensor] = []
         if strange is not None and self.other is not None:
-            images_BCHW = torch.cat([images_BCHW, self._augmented(strange, epoch)])
+            images_BCHW = torch.cat([images_BCHW, self.reader.changed(strange, epoch, self.device)])
             kinds.append(self.other.label_n[strange.index_B])
         if made is not None and self.negatives is not None and len(made):
             images_BCHW = torch.cat([images_BCHW, made.images_MCHW])
@@ -187,9 +170,10 @@ class Trainer:
         )
         return value
 
-    @torch.no_grad()
     def assess(self, held_out: TrainingImages) -> dict[str, float]:
         """Loss and accuracy on held-out images: right is the most likely leaf at or below the label.
+
+        Where weights are averaged, it is the mean that answers.
 
         Returns:
             ``held_out_loss`` and ``held_out_accuracy``; nothing without such images, or where the head does not learn.
@@ -197,11 +181,13 @@ class Trainer:
         if not self.objective.classifies:
             return {}
         self.networks.eval()
+        with torch.no_grad(), self._averaged():
+            return self._assessed(held_out)
+
+    def _assessed(self, held_out: TrainingImages) -> dict[str, float]:
         plan = self.head.plan.to(self.device)
         losses, right, seen = 0.0, 0, 0
-        places = range(len(held_out.label_n))
-        preprocessing = self.backbone.preprocessing
-        for batch in batches(held_out.images, preprocessing, places, batch_size=HELD_OUT_BATCH, workers=self.workers):
+        for batch in self.reader.batches(held_out, range(len(held_out.label_n)), batch_size=HELD_OUT_BATCH):
             if not len(batch.index_B):
                 continue
             logits_BO = self.head(self.backbone(batch.images_BCHW.to(self.device)).float())
@@ -221,7 +207,8 @@ class Trainer:
         self.epochs_since_best += 1
         if result > self.best_result:
             self.best_result, self.epochs_since_best = result, 0
-            self.best = {name: values.detach().cpu().clone() for name, values in self.networks.state_dict().items()}
+            weights = self.networks.state_dict() if self.averaging is None else self.averaging.means
+            self.best = {name: values.detach().cpu().clone() for name, values in weights.items()}
 
     def finish(self) -> None:
         """Put the best weights into the networks, on the CPU."""
@@ -231,16 +218,17 @@ class Trainer:
 
     def state(self) -> dict[str, Any]:
         """All that `load` needs, independent of what happens to the networks from now on."""
-        return copy.deepcopy(
-            {
-                "networks": dict(self.networks.state_dict()),
-                "optimizer": self.optimizer.state_dict(),
-                "best": self.best,
-                "best_result": list(self.best_result),
-                "epochs_since_best": self.epochs_since_best,
-                "step": self.step,
-            }
-        )
+        state = {
+            "networks": dict(self.networks.state_dict()),
+            "optimizer": self.optimizer.state_dict(),
+            "best": self.best,
+            "best_result": list(self.best_result),
+            "epochs_since_best": self.epochs_since_best,
+            "step": self.step,
+        }
+        if self.averaging is not None:
+            state["averaging"] = {"means": self.averaging.means, "steps": self.averaging.steps}
+        return copy.deepcopy(state)
 
     def load(self, state: dict[str, Any]) -> None:
         """Go on from a `state`.
@@ -251,6 +239,8 @@ class Trainer:
         try:
             self.networks.load_state_dict(state["networks"])
             self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
+            if self.averaging is not None:
+                self.averaging.load(**state["averaging"])
         except (KeyError, RuntimeError, ValueError) as error:
             raise DataError(
                 f"the checkpoint is of another training ({str(error).splitlines()[0]}); resume with the same data, "
@@ -262,32 +252,46 @@ class Trainer:
 
     # --------------------------------------------------------------------------------------------------------- helpers
 
+    def _averaged(self) -> AbstractContextManager[None]:
+        """Inside, the networks hold the mean of their weights, where there is one."""
+        return nullcontext() if self.averaging is None else self.averaging.in_place()
+
     def _parameter_groups(self) -> list[dict[str, Any]]:
-        """The backbone may learn more slowly than the rest; biases and norms do not decay."""
-        slow = self.schedule.backbone_rate if self.backbone.pretrained else self.schedule.head_rate
+        """The backbone may learn more slowly than the rest, and its beginning than its end; norms do not decay."""
         groups = []
         for name, network in self.networks.items():
-            rate = slow if name == "backbone" else self.schedule.head_rate
-            for decays in (True, False):
-                chosen = [p for p in network.parameters() if p.requires_grad and (p.ndim > 1) == decays]
-                if chosen:
-                    decay = self.schedule.weight_decay if decays else 0.0
-                    groups.append({"params": chosen, "lr": rate, "weight_decay": decay})
+            for block, rate in self._rates(network) if name == "backbone" else self._same_rate(network):
+                for decays in (True, False):
+                    chosen = [p for p in block if p.requires_grad and (p.ndim > 1) == decays]
+                    if chosen:
+                        decay = self.schedule.weight_decay if decays else 0.0
+                        groups.append({"params": chosen, "lr": rate, "weight_decay": decay})
         return groups
 
+    def _same_rate(self, network: nn.Module) -> list[tuple[list[nn.Parameter], float]]:
+        return [(list(network.parameters()), self.schedule.head_rate)]
+
+    def _rates(self, backbone: nn.Module) -> list[tuple[list[nn.Parameter], float]]:
+        """Parts of the backbone with their peak rates."""
+        schedule = self.schedule
+        if not self.backbone.pretrained:
+            return self._same_rate(backbone)
+        if schedule.layer_decay == 1:
+            return [(list(backbone.parameters()), schedule.backbone_rate)]
+        blocks = depth_factors(backbone, schedule.layer_decay)
+        return [(block, schedule.backbone_rate * factor) for block, factor in blocks]
+
     def _stream(self, order: np.ndarray) -> Iterator[Batch]:
-        preprocessing, size = self.backbone.preprocessing, self.schedule.batch_size
-        return batches(self.known.images, preprocessing, order.tolist(), batch_size=size, workers=self.workers)
+        return self.reader.batches(self.known, order.tolist(), batch_size=self.schedule.batch_size)
 
     def _strangers(self, known_per_epoch: int, generator: np.random.Generator) -> Iterator[Batch]:
         """Batches of other without end, about as many images per step as their share among all images."""
         assert self.other is not None
         count, size = len(self.other.label_n), self.schedule.batch_size
         size = int(np.clip(round(size * count / max(1, known_per_epoch)), min(FEWEST_STRANGERS, count), size))
-        preprocessing = self.backbone.preprocessing
         while True:
             order = generator.permutation(count).tolist()
-            for batch in batches(self.other.images, preprocessing, order, batch_size=size, workers=self.workers):
+            for batch in self.reader.batches(self.other, order, batch_size=size):
                 if len(batch.index_B):
                     yield batch
 
@@ -301,15 +305,9 @@ class Trainer:
         count = round(NEGATIVES_PER_IMAGE * len(label_B))
         return make_negatives(images_BCHW, label_B, self.negatives, self.chance, count=count)
 
-    def _augmented(self, batch: Batch, epoch: int) -> Tensor:
-        images_BCHW = batch.images_BCHW.to(self.device, memory_format=torch.channels_last)
-        how, seed = self.schedule.augmentation, self.schedule.seed
-        preprocessing = self.backbone.preprocessing
-        return augment(images_BCHW, batch.index_B, how=how, preprocessing=preprocessing, seed=seed, epoch=epoch)
 
-
-def _never_finite(images: ImageSet, batch: Batch) -> DataError:
-    names = [images.names[place] for place in batch.index_B.tolist()[:8]]
+def _never_finite(images: TrainingImages, batch: Batch) -> DataError:
+    names = images.names(batch.index_B.tolist()[:8])
     return DataError(
         f"the loss was not finite {PATIENCE_WITH_NAN} times in a row, last on a batch with {', '.join(names)}; lower "
         "the learning rates (head_rate, backbone_rate) or look at these images"

@@ -46,9 +46,10 @@ def test_the_same_seed_gives_the_same_weights_whatever_torch_did_before(workshop
 
 @pytest.mark.parametrize("cut", [1, 2, 4])
 @pytest.mark.parametrize("with_other", [False, True])
-def test_a_run_that_was_cut_off_goes_on_as_if_nothing_had_happened(workshop, cut, with_other):
+@pytest.mark.parametrize("averaging", [0.0, 0.9])
+def test_a_run_that_was_cut_off_goes_on_as_if_nothing_had_happened(workshop, cut, with_other, averaging):
     other = workshop.other() if with_other else None
-    schedule = workshop.schedule(epochs=4, augmentation="glyphs")
+    schedule = workshop.schedule(epochs=4, augmentation="glyphs", averaging=averaging)
     states = []
     backbone, head, log = train(workshop, schedule=schedule, other=other, on_epoch=states.append)
     assert [state.epoch for state in states] == [1, 2, 3, 4]
@@ -88,6 +89,10 @@ def test_a_state_of_another_training_is_refused(workshop):
     train(workshop, other=workshop.other(), on_epoch=states.append)
     with pytest.raises(DataError, match=r"the checkpoint is of another training .*resume with the same data"):
         train(workshop, state=states[0])
+    plain = []
+    train(workshop, on_epoch=plain.append)
+    with pytest.raises(DataError, match=r"the checkpoint is of another training \('averaging'\)"):
+        train(workshop, schedule=workshop.schedule(averaging=0.9), state=plain[0])
 
 
 def test_it_stops_when_nothing_gets_better_and_keeps_the_best_epoch(workshop):

@@ -7,9 +7,13 @@ import pytest
 import torch
 from torch import nn
 
+from hierclf.backbones import Projection
 from hierclf.errors import DataError
+from hierclf.heads import heads
 from hierclf.negatives import NegativeRecipe, make_negatives
 from hierclf.progress import silent
+from hierclf.training import TrainingImages, fine_tune
+from hierclf.training.material import ImageReader
 from hierclf.training.trainer import Trainer
 
 
@@ -22,8 +26,8 @@ def trainer_of(workshop, backbone=None, other=None, negatives=None, **settings):
         other,
         workshop.weight_NK,
         workshop.schedule(**settings),
+        reader=ImageReader(preprocessing=network.preprocessing, augmentation="none"),
         device=torch.device("cpu"),
-        workers=0,
         negatives=negatives,
     )
 
@@ -82,6 +86,71 @@ def test_a_gradient_that_is_not_finite_is_no_step_either(workshop):
 def test_biases_and_norms_do_not_decay(workshop):
     for group in trainer_of(workshop, weight_decay=0.3).optimizer.param_groups:
         assert all((parameter.ndim > 1) == (group["weight_decay"] == 0.3) for parameter in group["params"])
+
+
+def test_the_beginning_of_a_pretrained_backbone_learns_more_slowly(workshop):
+    backbone, _ = workshop.network()
+    backbone.pretrained = True
+    trainer = trainer_of(workshop, backbone, layer_decay=0.5, backbone_rate=1e-3, head_rate=1e-2)
+    rates = {id(p): group["lr"] for group in trainer.optimizer.param_groups for p in group["params"]}
+    by_name = {name: rates[id(parameter)] for name, parameter in trainer.networks.named_parameters()}
+    layers = [name for name, parameter in backbone.named_parameters() if parameter.ndim > 1]
+    for depth, name in enumerate(reversed(layers)):
+        assert by_name[f"backbone.{name}"] == pytest.approx(1e-3 * 0.5**depth)
+    assert by_name["backbone.features.2.weight"] == by_name[f"backbone.{layers[0]}"]  # its norm
+    assert by_name["head.linear.weight"] == 1e-2
+    for group in trainer.optimizer.param_groups:
+        assert all((parameter.ndim > 1) == (group["weight_decay"] == 0.01) for parameter in group["params"])
+
+
+def test_layer_decay_is_for_pretrained_backbones_and_1_changes_nothing(workshop):
+    plain = trainer_of(workshop).optimizer.state_dict()["param_groups"]
+    for settings in ({"layer_decay": 1.0}, {"layer_decay": 0.5}):
+        assert trainer_of(workshop, **settings).optimizer.state_dict()["param_groups"] == plain
+    backbone, _ = workshop.network()
+    backbone.pretrained = True
+    assert len(trainer_of(workshop, backbone).optimizer.param_groups) == len(plain)
+
+
+def test_the_mean_of_the_weights_is_assessed_and_kept(workshop):
+    trainer, plain = trainer_of(workshop, averaging=0.9), trainer_of(workshop)
+    held_out = workshop.images(8, seed=1)
+    for epoch in range(2):
+        entry = trainer.run_epoch(epoch, silent)
+        assert plain.run_epoch(epoch, silent) == entry  # training itself goes on as it would
+        entry |= trainer.assess(held_out)
+        trainer.keep_best({**entry, "held_out_accuracy": float(epoch)})
+    weight = trainer.head.linear.weight.clone()
+    assert torch.equal(weight, plain.head.linear.weight)
+    trainer.finish()
+    mean = trainer.averaging.means
+    assert trainer.averaging.steps == 10
+    for name, values in trainer.networks.state_dict().items():
+        assert torch.equal(values, mean[name])
+    assert not torch.equal(trainer.head.linear.weight, weight)
+    plain.networks.load_state_dict(mean)
+    assert plain.assess(held_out) == {name: entry[name] for name in ("held_out_loss", "held_out_accuracy")}
+
+
+def test_a_projection_learns_from_rows_what_a_network_learns_from_images(workshop, generator):
+    centres = 3 * torch.randn(workshop.plan.num_nodes, 20, generator=generator)
+    label_n = torch.from_numpy(np.resize(workshop.plan.leaf_L.numpy(), 200))
+    rows = centres[label_n] + torch.randn(200, 20, generator=generator)
+    projection, head = Projection(20, 8).standardise(rows), heads["shared"](8, workshop.plan)
+    images = TrainingImages(images=rows[:150], label_n=label_n[:150])
+    held_out = TrainingImages(images=rows[150:], label_n=label_n[150:])
+    log = fine_tune(projection, head, images, held_out, workshop.weight_NK, workshop.schedule(epochs=20))
+    assert max(entry["held_out_accuracy"] for entry in log) > 0.9
+    assert log[-1]["loss"] < 0.3 * log[0]["loss"]
+    assert projection.mean_D.sub(rows.mean(0)).abs().max() < 1e-5  # what it reads by stays
+
+
+def test_rows_on_which_nothing_is_finite_are_named_by_their_places(workshop):
+    rows = torch.full((40, 20), torch.nan)
+    images = TrainingImages(images=rows, label_n=torch.from_numpy(np.resize(workshop.plan.leaf_L.numpy(), 40)))
+    head = heads["shared"](8, workshop.plan)
+    with pytest.raises(DataError, match=r"last on a batch with #\d+, #\d+"):
+        fine_tune(Projection(20, 8), head, images, images, workshop.weight_NK, workshop.schedule(batch_size=4))
 
 
 def test_the_gates_weight_multiplies_the_competition(workshop):
