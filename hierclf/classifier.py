@@ -103,9 +103,11 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         class_weights: None, ``"balanced"``, ``"effective"``, ``"oversample"``, ``"undersample"``,
             ``"balanced_batches"`` (every class equally often in every batch), or factors by class; a factor for a
             meta-class counts for all classes below it.
-        favour: a node whose images must not be missed: weights of classes and levels are chosen on held-out images to
-            raise its recall. None favours nobody.
-        favour_precision: precision that the favoured node must keep.
+        favour: a class or meta-class whose images must not be missed: its odds are multiplied by the factor that gives
+            the highest recall at ``favour_precision`` on held-out images to learn from; see `hierclf.training.favour`.
+            None favours nobody.
+        favour_precision: precision that the favoured node must have. Where it has less without being favoured, its
+            recall falls until it has it.
         loss: what training minimises: ``"hierarchical"``, the log-memberships on the way to the label, or
             ``"one_vs_rest"``, a sigmoid per leaf (see `hierclf.losses.classification_losses`).
         classification_weight: its weight; 0 lets a backbone learn by the embedding loss alone, and the head is fitted
@@ -174,6 +176,7 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         model_: the finished `hierclf.model.Model`.
         notes_: what was assumed, left out or could not be promised, in sentences.
         log_: one entry per epoch of training.
+        favoured_: what favouring a class changed, a `hierclf.training.Favoured`; None where none was favoured.
         n_features_in_: width of the embeddings, with ``backbone=None``.
 
     With ``backbone=None`` it is a scikit-learn estimator: `clone`, pipelines, cross-validation and searches work, and
@@ -341,6 +344,7 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
             values=class_values(prepared.taxonomy, values),
         )
         self.log_, self.prepared_, self.fitted_ = fitted.log, prepared, fitted
+        self.favoured_ = fitted.favoured
         return self
 
     def refit_gate(self, **settings: Any) -> HierarchicalClassifier:

@@ -7,31 +7,33 @@ and calibrate what they have become. Either way calibration comes last, see `hie
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from hierclf.backbones import Backbone, EmbeddingCache
 from hierclf.dag import DagPlan, compile_plan
 from hierclf.errors import ConfigError
-from hierclf.heads import Head, heads
+from hierclf.heads import Head
 from hierclf.losses import label_weights
 from hierclf.model import Baseline, Model, Operation
 from hierclf.progress import Progress, silent
 from hierclf.settings import Settings
 from hierclf.training.balance import image_weights
 from hierclf.training.calibration import calibrate_model
-from hierclf.training.choices import check_choices, level_weights, node_weights
+from hierclf.training.choices import check_choices, level_weights, node_named, node_weights
+from hierclf.training.favour import answers, check_favour, choose_factor, raised
+from hierclf.training.favoured import Favoured
 from hierclf.training.features import Features, frozen_features, given_features, trained_features
 from hierclf.training.fine_tune import TrainingState
-from hierclf.training.linear import LabelledEmbeddings, fit_head
+from hierclf.training.fitted_heads import Heads, cross_answers, finished, heads_on
 from hierclf.training.negatives import MadeEmbeddings
 from hierclf.training.preparation import Prepared
 from hierclf.training.threads import few_threads
 
-# n known images, m images of other, B images, D embedding, N nodes, K nodes on the longest path
+# n known images, m images of other, B images, D embedding, N nodes, K nodes on the longest path, F factors
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -48,6 +50,7 @@ class Fitted:
         made: negatives that were made of the known images, or None.
         earlier: the head before it learnt from the images of split A, or None where it has not.
         trained: whether the backbone was trained on these images.
+        favoured: what favouring a class changed, or None where none was favoured.
     """
 
     model: Model
@@ -59,6 +62,7 @@ class Fitted:
     made: MadeEmbeddings | None = None
     earlier: Head | None = None
     trained: bool = False
+    favoured: Favoured | None = None
 
 
 def fit_model(
@@ -88,28 +92,32 @@ def fit_model(
     """
     check_choices(settings)
     plan = compile_plan(prepared.taxonomy)
+    if settings.favour is not None:
+        check_favour(node_named(settings.favour, prepared.taxonomy, "favour"), plan, settings.head)
     weight_NK = label_weights(
         plan, level_weights(settings, prepared.taxonomy), node_weights(settings, prepared.taxonomy)
     )
     _check_weights(prepared, settings, weight_NK)
+    frozen = backbone is None or (backbone.pretrained if settings.freeze is None else settings.freeze)
+    trained = not frozen or (backbone is not None and settings.projection is not None)
     if backbone is None:
         features = given_features(prepared, settings)
-    elif backbone.pretrained if settings.freeze is None else settings.freeze:
+    elif frozen:
         features = frozen_features(prepared, backbone, settings, cache=cache, progress=progress)
     else:
         features = trained_features(
             prepared, backbone, settings, plan, weight_NK, progress=progress, state=state, on_epoch=on_epoch
         )
     with few_threads(features.embedding_nD.numel()):
-        head, flat, earlier = _heads(features, prepared, settings, plan, weight_NK)
-        trained = features.head is not None
+        answering = _heads(features, prepared, settings, plan, weight_NK)
+        answering, favoured = _favouring(answering, features, prepared, settings, weight_NK, trained=trained)
         ungated = Model(
             plan=plan,
             backbone=backbone,
-            head=head,
+            head=answering.head,
             gate=None,
             operation=Operation(rule=settings.rule),
-            baseline=Baseline(head=flat, calibration_scores=torch.empty(0, dtype=torch.float64)),
+            baseline=Baseline(head=answering.flat, calibration_scores=torch.empty(0, dtype=torch.float64)),
             in_features=features.embedding_nD.shape[1],
         )
         model, notes = calibrate_model(
@@ -119,7 +127,7 @@ def fit_model(
             prepared,
             settings,
             made=features.made,
-            earlier=earlier,
+            earlier=answering.earlier,
             trained=trained,
         )
     return Fitted(
@@ -127,11 +135,12 @@ def fit_model(
         embedding_nD=features.embedding_nD,
         other_mD=features.other_mD,
         log=list(features.log),
-        notes=(*features.notes, *notes),
+        notes=(*features.notes, *(() if favoured is None else (favoured.sentence,)), *notes),
         calibration_notes=notes,
         made=features.made,
-        earlier=earlier,
+        earlier=answering.earlier,
         trained=trained,
+        favoured=favoured,
     )
 
 
@@ -154,55 +163,40 @@ def _check_weights(prepared: Prepared, settings: Settings, weight_NK: Tensor) ->
         )
 
 
-def _heads(
-    features: Features, prepared: Prepared, settings: Settings, plan: DagPlan, weight_NK: Tensor
-) -> tuple[Head, Head, Head | None]:
-    """The model's head, the flat baseline on the same embeddings, and the head before it learnt from split A."""
+def _heads(features: Features, prepared: Prepared, settings: Settings, plan: DagPlan, weight_NK: Tensor) -> Heads:
+    """The model's head, and the flat baseline on the same embeddings."""
     leaf_NK = label_weights(plan, "leaf")
-    flat, earlier = _head_on("flat", features.embedding_nD, prepared, settings, plan, leaf_NK)
-    if features.head is not None:
-        return _finished(features.head), _finished(flat), None
+    plain = heads_on("flat", features.embedding_nD, prepared, settings, plan, leaf_NK)
+    if features.head is not None and settings.classification_weight > 0:  # else it has learnt nothing
+        return Heads(head=finished(features.head), flat=plain.flat)
     if settings.head == "flat" and torch.equal(weight_NK, leaf_NK):
-        return _finished(flat), flat, _finished(earlier)
-    head, earlier = _head_on(settings.head, features.embedding_nD, prepared, settings, plan, weight_NK)
-    return _finished(head), _finished(flat), _finished(earlier)
+        return plain
+    return replace(heads_on(settings.head, features.embedding_nD, prepared, settings, plan, weight_NK), flat=plain.flat)
 
 
-def _finished(head: Head) -> Head:
-    assert isinstance(head, nn.Module)
-    head.requires_grad_(False).eval()
-    return head
-
-
-def _head_on(
-    name: str, embedding_nD: Tensor, prepared: Prepared, settings: Settings, plan: DagPlan, weight_NK: Tensor
-) -> tuple[Head, Head]:
-    """A head fitted on embeddings: on the part to learn from, with a penalty chosen on the part for choices.
-
-    Returns:
-        The head, and what it was before the part for choices joined in.
-    """
-    head, earlier = (
-        heads[name](embedding_nD.shape[1], plan, generator=torch.Generator().manual_seed(settings.seed))
-        for _ in range(2)
-    )
-    chance = np.random.default_rng(settings.seed)
-    train, held_out = (
-        _labelled(places, embedding_nD, prepared, settings, chance)
-        for places in (prepared.parts.fit, prepared.parts.tune)
-    )
-    fit_head(head, train, held_out, weight_NK.float(), earlier=earlier)  # type: ignore[arg-type]
-    return head, earlier  # type: ignore[return-value]  # a builder gives a module that is a head
-
-
-def _labelled(
-    places: np.ndarray, embedding_nD: Tensor, prepared: Prepared, settings: Settings, chance: np.random.Generator
-) -> LabelledEmbeddings:
-    label_B = prepared.label_n[places]
-    weights = image_weights(label_B, settings.class_weights, prepared.taxonomy, chance)
-    rows = torch.from_numpy(places[weights.place_m])
-    return LabelledEmbeddings(
-        embedding_BD=embedding_nD[rows],
-        label_B=torch.from_numpy(label_B[weights.place_m]),
-        weight_B=None if weights.weight_m is None else torch.from_numpy(weights.weight_m).float(),
-    )
+def _favouring(
+    answering: Heads,
+    features: Features,
+    prepared: Prepared,
+    settings: Settings,
+    weight_NK: Tensor,
+    *,
+    trained: bool,
+) -> tuple[Heads, Favoured | None]:
+    """The heads with the odds of the favoured node raised, the baseline's aside; see `hierclf.training.favour`."""
+    if settings.favour is None:
+        return answering, None
+    plan = answering.head.plan
+    node = node_named(settings.favour, prepared.taxonomy, "favour")
+    if trained or answering.penalty is None:
+        places = prepared.parts.tune
+        leaf_FB = answers(answering.earlier or answering.head, features.embedding_nD[torch.from_numpy(places)], node)
+    else:
+        places = np.union1d(prepared.parts.fit, prepared.parts.tune)
+        leaf_FB = cross_answers(places, node, answering.penalty, features.embedding_nD, prepared, settings, weight_NK)
+    favoured = choose_factor(leaf_FB, prepared.label_n[places], plan, node, precision=settings.favour_precision)
+    if favoured.factor == 1:
+        return answering, favoured
+    earlier = None if answering.earlier is None else finished(raised(answering.earlier, node, favoured.factor))
+    head = finished(raised(answering.head, node, favoured.factor))
+    return replace(answering, head=head, earlier=earlier), favoured

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import pytest
 import torch
 
@@ -11,6 +14,7 @@ from hierclf.training import choose_backbone, fit_model, prepare_embeddings, pre
 from tests.synthetic import LETTERS, SHAPES, STRANGE, clouds, glyphs
 
 DIVISION = {"keep": 0.95, "calibration_share": 0.15, "seed": 0}
+FAVOUR = {"favour": "e", "favour_precision": 0.3}
 
 
 @pytest.fixture(scope="module")
@@ -121,3 +125,76 @@ def test_the_plan_is_that_of_the_taxonomy(letters):
     model = fit_model(letters, None, Settings()).model
     assert model.plan.nodes == compile_plan(LETTERS).nodes
     assert model.taxonomy == LETTERS
+
+
+@pytest.fixture(scope="module")
+def uneven():
+    """Vowels that overlap, one of them rare."""
+    values, labels = clouds(count=200, spread=6.0, seed=3)
+    kept = (labels != "e") | (np.arange(len(labels)) % 4 == 0)
+    return prepare_embeddings(values[kept], labels[kept], None, LETTERS, **DIVISION)
+
+
+def recall_of(fitted, node, values, labels):
+    """Share of a node's images whose likeliest leaf lies below it."""
+    plan = fitted.model.plan
+    reading = fitted.model.read(torch.from_numpy(values))
+    leaf_B = plan.leaf_L[reading.node_log_probs_BN[:, plan.leaf_L].argmax(1)].tolist()
+    said = np.array([plan.nodes[leaf] == node or node in LETTERS.ancestors(plan.nodes[leaf]) for leaf in leaf_B])
+    of_node = np.array([label == node or node in LETTERS.ancestors(label) for label in labels])
+    return said[of_node].mean()
+
+
+@pytest.mark.parametrize("name", ["flat", "shared", "per_node"])
+def test_a_favoured_class_is_found_more_often_in_new_images(uneven, name):
+    plain, favoured = (fit_model(uneven, None, Settings(head=name, **more)) for more in ({}, FAVOUR))
+    assert plain.favoured is None
+    told = favoured.favoured
+    assert told.factor > 1
+    assert told.images == len(uneven.parts.fit) + len(uneven.parts.tune)
+    assert told.sentence in favoured.notes
+    new = clouds(count=400, spread=6.0, seed=4)
+    before, after = (recall_of(fitted, "e", *new) for fitted in (plain, favoured))
+    assert after > before + (0.02 if name == "per_node" else 0.05)  # which raises it among its siblings only
+    assert after == pytest.approx(told.recall_after, abs=0.15)
+    assert torch.equal(plain.model.baseline.head.linear.bias, favoured.model.baseline.head.linear.bias)
+    assert torch.equal(plain.model.head.linear.weight, favoured.model.head.linear.weight)
+
+
+def test_a_favoured_meta_class(uneven):
+    fitted = fit_model(uneven, None, Settings(favour="vowel", favour_precision=0.55))
+    assert fitted.favoured.recall_after > fitted.favoured.recall_before
+    assert {payer.name for payer in fitted.favoured.payers} <= {"b", "c"}
+
+
+def test_the_gate_is_calibrated_on_the_favouring_head(uneven):
+    fitted = fit_model(uneven, None, Settings(gate=["msp"], node_gates="none", keep=0.9, **FAVOUR))
+    rows = torch.from_numpy(uneven.parts.calibration)
+    scores = fitted.model.read(fitted.embedding_nD[rows]).unknown_score_B
+    torch.testing.assert_close(scores.sort().values, fitted.model.gate.calibration_scores.sort().values)
+
+
+def test_with_a_trained_backbone_only_the_part_for_choices_is_asked(shapes):
+    plain, favoured = (fit_images(shapes, **more) for more in ({}, {"favour": "straight", "favour_precision": 0.3}))
+    told = favoured.favoured
+    assert told.images == len(shapes.parts.tune)
+    apart = favoured.model.head.linear.bias - plain.model.head.linear.bias
+    place = SHAPES.index("straight") - 1  # a shared head has no output for the root
+    assert apart[place].item() == pytest.approx(math.log(told.factor), abs=1e-5)
+    assert torch.equal(favoured.model.head.linear.weight, plain.model.head.linear.weight)
+
+
+def test_a_head_that_is_fitted_on_finished_features_is_asked_before_it_saw_the_part_for_choices(shapes):
+    fitted = fit_images(
+        shapes, embedding_loss="supcon", classification_weight=0, favour="straight", favour_precision=0.3
+    )
+    assert fitted.favoured.images == len(shapes.parts.tune)
+    assert fitted.earlier is not None
+    assert fitted.trained
+
+
+def test_who_may_be_favoured(letters):
+    with pytest.raises(ConfigError, match="unknown class 'vovel' in favour; did you mean 'vowel'"):
+        fit_model(letters, None, Settings(favour="vovel"))
+    with pytest.raises(ConfigError, match="favour='letter' is the root"):
+        fit_model(letters, None, Settings(favour="letter"))
