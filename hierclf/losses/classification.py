@@ -13,7 +13,7 @@ from typing import Protocol
 from torch import Tensor
 
 from hierclf.dag import DagPlan
-from hierclf.losses.hierarchical import hierarchical_loss
+from hierclf.losses.hierarchical import hierarchical_loss, uniform_label_loss
 from hierclf.losses.open_set import OtherLoss
 from hierclf.registry import Registry
 
@@ -87,10 +87,18 @@ def hierarchical(
     image_weight_B: Tensor | None = None,
     smoothing: float = 0.0,
 ) -> Tensor:
-    """`hierclf.losses.hierarchical_loss` of the memberships that the head gives to the nodes."""
+    """`hierclf.losses.hierarchical_loss` of the memberships M that the head gives to the nodes, labels smoothed.
+
+    With a share ε of smoothing it is ``(1 - ε)·loss + ε·uniform``, where ``uniform`` is
+    `hierclf.losses.uniform_label_loss`; with ε = 0 it is the loss itself.
+    """
     plan = head.plan.to(logits_BO.device)
     log_probs_BN = head.node_log_probs(logits_BO)
-    return hierarchical_loss(log_probs_BN, label_B, plan.path_NK, weight_NK, image_weight_B)
+    loss = hierarchical_loss(log_probs_BN, label_B, plan.path_NK, weight_NK, image_weight_B)
+    if not smoothing:
+        return loss
+    spread = uniform_label_loss(log_probs_BN[:, plan.leaf_L], label_B, weight_NK, image_weight_B)
+    return (1 - smoothing) * loss + smoothing * spread
 
 
 classification_losses.register("hierarchical")(ClassificationLoss(known=hierarchical))

@@ -3,18 +3,45 @@
 They pull images of one class together and push others apart. They are offered as a second objective beside the
 classification loss, or alone; they tend to help against far images and to cost something against near ones, so none is
 on by default.
+
+`embedding_losses` holds those whose defaults were looked after here. Every other loss of pytorch-metric-learning that
+reads embeddings and labels goes by the name of its class (``"ProxyAnchorLoss"``), with that class's own defaults and
+options; one with parameters of its own (a proxy or a weight vector per class) is trained along with the network.
 """
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from torch import Tensor
 
-from hierclf.registry import Registry
+from hierclf.errors import ConfigError, UnknownName
+from hierclf.registry import Registry, did_you_mean
 
 # B images, D embedding
+
+FILLED_IN = {"num_classes": "classes", "embedding_size": "width", "descriptors_dim": "width"}
+"""What losses with parameters need to be told, and which of our numbers it is."""
+
+NOT_ALONE = (
+    "BaseLossWrapper",
+    "BaseMetricLossFunction",
+    "CrossBatchMemory",
+    "DynamicSoftMarginLoss",
+    "EmbeddingRegularizerMixin",
+    "GenericPairLoss",
+    "ManifoldLoss",
+    "MultipleLosses",
+    "SelfSupervisedLoss",
+    "ThresholdConsistentMarginLoss",
+    "VICRegLoss",
+    "WeightRegularizerMixin",
+)
+"""Classes of pytorch-metric-learning that wrap a loss, add to one, compare two views of an image, or keep the graph of
+one batch for the next."""
 
 
 class EmbeddingLoss(Protocol):
@@ -38,7 +65,7 @@ class EmbeddingChoice:
     """One embedding loss of a training.
 
     Args:
-        name: of `embedding_losses`.
+        name: of `embedding_losses`, or of a class of ``pytorch_metric_learning.losses``.
         weight: its weight in the whole.
         levels: which classes it tells apart: "leaf", "all", or one weight per level, level 1 first.
         options: of the loss, as pairs of a name and a value.
@@ -91,3 +118,81 @@ def supervised_contrastive(*, temperature: float = 0.1) -> EmbeddingLoss:
 
     loss: EmbeddingLoss = SupConLoss(temperature=temperature)
     return loss
+
+
+@embedding_losses.register("contrastive")
+def contrastive(*, positive: float = 0.0, negative: float = 1.0) -> EmbeddingLoss:
+    """Contrastive loss on the Euclidean distance d of embeddings of length 1.
+
+    The mean of ``max(0, d - positive)`` over the pairs of one class, plus that of ``max(0, negative - d)`` over the
+    other pairs, each over its pairs above 0. The original squares both; here the gradient does not fade as a pair nears
+    its margin.
+
+    Args:
+        positive: distance from which two images of one class cost nothing.
+        negative: distance from which two images of different classes cost nothing; at most 2.
+
+    Hadsell, Chopra and LeCun, *Dimensionality Reduction by Learning an Invariant Mapping*, CVPR 2006.
+    """
+    from pytorch_metric_learning.losses import ContrastiveLoss
+
+    loss: EmbeddingLoss = ContrastiveLoss(pos_margin=positive, neg_margin=negative)
+    return loss
+
+
+def build_embedding_loss(name: str, *, classes: int, width: int, **options: Any) -> EmbeddingLoss:
+    """An embedding loss by name; an ``nn.Module`` where it has parameters of its own.
+
+    Args:
+        name: of `embedding_losses`, or of a class of ``pytorch_metric_learning.losses``.
+        classes: number of classes that it tells apart.
+        width: D of the embedding.
+        options: keyword options of the loss.
+
+    Raises:
+        UnknownName: no such loss.
+        ConfigError: options that it does not take.
+
+    >>> sum(proxy.numel() for proxy in build_embedding_loss("ProxyAnchorLoss", classes=3, width=8).parameters())
+    24
+    """
+    numbers: dict[str, int] = {}
+    builder: Callable[..., EmbeddingLoss]
+    if name in embedding_losses:
+        builder = embedding_losses[name]
+    else:
+        builder = kind = _by_class_name(name)
+        given = {"classes": classes, "width": width}
+        numbers = {option: given[FILLED_IN[option]] for option in _required(kind) if option in FILLED_IN}
+    try:
+        return builder(**(numbers | options))
+    except (TypeError, ValueError, AssertionError) as error:
+        raise ConfigError(f"options of the embedding loss {name!r}: {error}") from None
+
+
+def _by_class_name(name: str) -> type[Any]:
+    """A loss of pytorch-metric-learning.
+
+    Raises:
+        UnknownName: it has none of that name, or one that cannot be used alone.
+    """
+    from pytorch_metric_learning import losses
+
+    classes = {loss: kind for loss, kind in vars(losses).items() if isinstance(kind, type) and loss not in NOT_ALONE}
+    if name not in classes:
+        known = ", ".join(embedding_losses)
+        hint = did_you_mean(name, (*embedding_losses, *classes))
+        raise UnknownName(
+            f"no embedding loss named {name!r}{hint} (known: {known}, and losses of pytorch-metric-learning by the "
+            "name of their class, such as 'ProxyAnchorLoss')"
+        )
+    return classes[name]
+
+
+def _required(kind: type[Any]) -> set[str]:
+    """Names of the arguments without a default, of a class and all that it is built on."""
+    found: set[str] = set()
+    for part in kind.__mro__:
+        parameters = inspect.signature(part.__init__).parameters.values()  # type: ignore[misc]
+        found.update(parameter.name for parameter in parameters if parameter.default is parameter.empty)
+    return found

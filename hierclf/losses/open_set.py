@@ -4,7 +4,15 @@ Every way reads one batch, known images first, then those of other (given ones, 
 images), and gives one number that is added to the classification loss. Both sides are means over their own images, so
 they count alike however many of each a batch holds; ``share_M`` says what each image of other counts.
 
-Formulas: with leaf scores ``s``, ``p = softmax(s)`` over the L leaves.
+====================  ==================================================================================================
+``kinds``             kinds of other compete with the leaves in one softmax
+``entropic``          no leaf is likelier than another: cross-entropy to the uniform distribution over the leaves
+``outlier_exposure``  the same with half the weight, once the network has learnt its classes
+``objectosphere``     ``entropic``, and embeddings of other are short, those of known images long
+``none``              nothing is learnt from them
+====================  ==================================================================================================
+
+An own way is one more entry: ``other_losses.register("name")(OtherLoss(term=function))``.
 """
 
 from __future__ import annotations
@@ -12,7 +20,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from hierclf.registry import Registry
@@ -62,51 +69,4 @@ class OtherLoss:
 
 
 other_losses: Registry[OtherLoss] = Registry("loss on images of other")
-
-
-def known_or_other_loss(leaf_BL: Tensor, kinds_BO: Tensor, kind_M: Tensor, share_M: Tensor | None = None) -> Tensor:
-    """Leaves against kinds of other in one softmax: −log P(known) and −log P(kind), both sides counting alike.
-
-    Args:
-        leaf_BL: scores of the leaves, known images first, then M of other.
-        kinds_BO: scores of the kinds of other, shape ``(B, O)``.
-        kind_M: the kind of each image of other, int64.
-        share_M: what each of them counts, 1 in all, shape ``(M,)``; None lets all count alike.
-
-    Returns:
-        A scalar, ``½·(mean of -log P(known) over the known + Σ_m share·(-log P(kind of m)))``.
-    """
-    count = len(leaf_BL) - len(kind_M)
-    leaf_B = leaf_BL.logsumexp(1)
-    total_B = torch.logaddexp(leaf_B, kinds_BO.logsumexp(1))
-    known = (total_B - leaf_B)[:count].mean()
-    strange_M = total_B[count:] - kinds_BO[count:].gather(1, kind_M[:, None])[:, 0]
-    strange = strange_M.mean() if share_M is None else (share_M * strange_M).sum()
-    both: Tensor = 0.5 * (known + strange)
-    return both
-
-
-def entropic_open_set_loss(leaf_log_probs_BL: Tensor) -> Tensor:
-    """Cross-entropy to the uniform distribution over the leaves: ``-mean_y log p(y)``, averaged over the images.
-
-    Args:
-        leaf_log_probs_BL: log-probabilities of images of "other", shape ``(B, L)``.
-
-    Returns:
-        A scalar, at least ``log L``; 0 for an empty batch.
-
-    Dhamija, Günther and Boult, *Reducing Network Agnostophobia*, NeurIPS 2018, arXiv:1811.04110; the same term is the
-    outlier exposure of Hendrycks et al., ICLR 2019, arXiv:1812.04606.
-    """
-    if len(leaf_log_probs_BL) == 0:
-        return leaf_log_probs_BL.sum()
-    return -leaf_log_probs_BL.mean()
-
-
-def _kinds(batch: OpenSetBatch) -> Tensor:
-    assert batch.kinds_BO is not None
-    return known_or_other_loss(batch.leaf_BL, batch.kinds_BO, batch.kind_M, batch.share_M)
-
-
-other_losses.register("kinds")(OtherLoss(term=_kinds, learns_kinds=True))
 other_losses.register("none")(OtherLoss(term=None))

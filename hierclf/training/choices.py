@@ -16,10 +16,11 @@ from hierclf.decisions import rules
 from hierclf.errors import ConfigError
 from hierclf.gates import build_score, combinations, guarantees, node_scores
 from hierclf.heads import heads
-from hierclf.losses import classification_losses, embedding_losses, other_losses
+from hierclf.losses import build_embedding_loss, classification_losses, other_losses
 from hierclf.registry import did_you_mean
 from hierclf.settings import Settings
 from hierclf.taxonomy import LevelWeights, Taxonomy
+from hierclf.training.chance import seeded
 from hierclf.training.embedding_choices import embedding_choices
 from hierclf.training.negatives import named_transformations
 
@@ -47,8 +48,9 @@ def check_choices(settings: Settings) -> None:
     named_transformations(settings.negatives)
     classification_losses[settings.loss]
     other_losses[settings.other_loss]
-    for chosen_loss in embedding_choices(settings):
-        embedding_losses[chosen_loss.name]
+    with seeded(settings.seed):  # losses with parameters draw them
+        for chosen_loss in embedding_choices(settings):
+            build_embedding_loss(chosen_loss.name, classes=2, width=2, **dict(chosen_loss.options))
     for choice in gate_scores(settings.gate) or ():
         name, options = (choice, {}) if isinstance(choice, str) else choice
         _build(name, options)

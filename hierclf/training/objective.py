@@ -18,8 +18,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from hierclf.errors import ConfigError
 from hierclf.heads import Head
-from hierclf.losses import OpenSetBatch, OtherLoss, classification_losses, embedding_losses, other_losses
+from hierclf.losses import LevelLoss, OpenSetBatch, OtherLoss, classification_losses, level_losses, other_losses
 from hierclf.training.schedule import Schedule
 
 # B images, the known ones first, C known images, M images of other among them, D embedding, O outputs of the head,
@@ -32,7 +33,9 @@ class ObjectiveValue:
 
     Args:
         total: a scalar to minimise.
-        terms: what it is made of, by name, each before its weight and without gradient.
+        terms: what it is made of, by name, each before its weight and without gradient: ``classification_loss``,
+            ``other_loss``, ``embedding_loss``. Where there are several embedding losses, that is their weighted sum,
+            and ``embedding_loss:NAME@LEVEL`` is each of them.
     """
 
     total: Tensor
@@ -51,6 +54,7 @@ class Objective(nn.Module):
 
     Raises:
         UnknownName: a loss that no registry holds.
+        ConfigError: losses that do not fit the taxonomy.
     """
 
     weight_NK: Tensor
@@ -68,12 +72,23 @@ class Objective(nn.Module):
             self.kinds = nn.Linear(in_features, kinds)
             nn.init.zeros_(self.kinds.weight)
             nn.init.zeros_(self.kinds.bias)
-        self.embedding_losses = tuple(embedding_losses[choice.name]() for choice in schedule.embedding_losses)
+        at_levels = [level_losses(choice, head.plan, in_features) for choice in schedule.embedding_losses]
+        self.embedding_losses = nn.ModuleList([loss for losses in at_levels for loss in losses])
+        if not (self.classifies or any(loss.weight > 0 for loss in self.at_levels)):
+            raise ConfigError(
+                "classification_weight=0 leaves nothing to learn: no embedding loss has two groups of classes to tell "
+                "apart; give a taxonomy with two leaves, or other embedding_levels"
+            )
 
     @property
     def classifies(self) -> bool:
         """Whether the head learns; otherwise it has to be fitted afterwards."""
         return self.schedule.classification_weight > 0
+
+    @property
+    def at_levels(self) -> tuple[LevelLoss, ...]:
+        """The embedding losses, each on the groups of one level."""
+        return tuple(loss for loss in self.embedding_losses if isinstance(loss, LevelLoss))
 
     @property
     def reads_other(self) -> bool:
@@ -104,7 +119,8 @@ class Objective(nn.Module):
         known, schedule = len(label_C), self.schedule
         total, terms = embedding_BD.new_zeros(()), {}
         if self.classifies:
-            loss = self.classification(logits_BO[:known], label_C, image_weight_C)
+            smoothing = schedule.label_smoothing
+            loss = self.classification(logits_BO[:known], label_C, image_weight_C, smoothing=smoothing)
             total = total + schedule.classification_weight * loss
             terms["classification_loss"] = loss.detach()
         if kinds and self.other_loss.term is not None:
@@ -112,16 +128,22 @@ class Objective(nn.Module):
             if done >= self.other_loss.joins:
                 total = total + schedule.gate_weight * schedule.other_weight * self.other_loss.weight * loss
             terms["other_loss"] = loss.detach()
-        for choice, embedding_loss in zip(schedule.embedding_losses, self.embedding_losses, strict=True):
-            loss = embedding_loss(embedding_BD[:known], label_C)
-            total = total + choice.weight * loss
-            terms["embedding_loss"] = loss.detach()
+        if self.at_levels:
+            losses = {part.title: part(embedding_BD[:known], label_C) for part in self.at_levels}
+            weighted = sum(part.weight * losses[part.title] for part in self.at_levels)
+            total = total + weighted
+            if len(losses) == 1:
+                terms["embedding_loss"] = next(iter(losses.values())).detach()
+            else:
+                terms["embedding_loss"] = torch.as_tensor(weighted).detach()
+                terms |= {f"embedding_loss:{title}": loss.detach() for title, loss in losses.items()}
         return ObjectiveValue(total=total, terms=terms)
 
-    def classification(self, logits_BO: Tensor, label_B: Tensor, image_weight_B: Tensor | None = None) -> Tensor:
+    def classification(
+        self, logits_BO: Tensor, label_B: Tensor, image_weight_B: Tensor | None = None, *, smoothing: float = 0.0
+    ) -> Tensor:
         """The classification loss of known images alone, without its weight; a scalar."""
-        known, smoothing = self.classification_loss.known, self.schedule.label_smoothing
-        return known(
+        return self.classification_loss.known(
             self._head[0], logits_BO, label_B, self.weight_NK, image_weight_B=image_weight_B, smoothing=smoothing
         )
 
