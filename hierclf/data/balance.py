@@ -1,12 +1,14 @@
 """What to do when one class has ten thousand images and another has one.
 
-============== =====================================================================================================
-``none``       every image once, weight 1
-``weights``    weight ∝ 1 / n_c: every class counts the same
-``effective``  weight ∝ (1 − β) / (1 − β^n_c): the more images a class has, the less news the next one brings
-``oversample`` classes are repeated until each has as many images as the largest
-``undersample``  images are left out until each class has as many as the smallest
-============== =====================================================================================================
+====================  ==================================================================================================
+``none``              every image once, weight 1
+``weights``           weight ∝ 1 / n_c: every class counts the same
+``effective``         weight ∝ (1 − β) / (1 − β^n_c): the more images a class has, the less news the next one brings
+``oversample``        classes are repeated until each has as many images as the largest
+``undersample``       images are left out until each class has as many as the smallest
+``balanced_batches``  as ``oversample``, in rounds of one image of every class: so every run of them, and every batch,
+                      holds every class equally often, give or take one
+====================  ==================================================================================================
 
 The effective number of samples is from Cui, Jia, Lin, Song and Belongie, *Class-Balanced Loss Based on Effective Number
 of Samples*, CVPR 2019, arXiv:1901.05555.
@@ -22,7 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 from hierclf.errors import ConfigError, DataError
 from hierclf.registry import did_you_mean
 
-BALANCES = ("none", "weights", "effective", "oversample", "undersample")
+BALANCES = ("none", "weights", "effective", "oversample", "undersample", "balanced_batches")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -30,7 +32,8 @@ class Balance:
     """Which images to train on, and how much each counts.
 
     Args:
-        index: places of images, sorted, int64 ``(m,)``; with oversampling a place comes several times.
+        index: places of images, int64 ``(m,)``; with oversampling a place comes several times. They are sorted, but
+            for ``balanced_batches``, where their order is what it is about.
         weight: one weight for each of them, float64 ``(m,)``, with mean 1.
     """
 
@@ -72,6 +75,8 @@ def class_balance(
         size = int(images_c.max() if how == "oversample" else images_c.min())
         members = (np.flatnonzero(class_n == place) for place in range(len(images_c)))
         index = np.sort(np.concatenate([_drawn(member_m, size, generator) for member_m in members]))
+    if len(label_n) and how == "balanced_batches":
+        index = _rounds(class_n, images_c, generator)
     weight = np.ones(len(index))
     if len(label_n) and how in ("weights", "effective"):
         weight = (1 / images_c if how == "weights" else _effective(images_c, beta))[class_n]
@@ -84,6 +89,15 @@ def _drawn(member_m: NDArray[np.intp], size: int, generator: np.random.Generator
     whole, rest = divmod(size, len(member_m))
     odd = generator.choice(member_m, rest, replace=False)
     return np.concatenate([np.tile(member_m, whole), odd]).astype(np.int64)
+
+
+def _rounds(class_n: NDArray[np.intp], images_c: NDArray[np.intp], generator: np.random.Generator) -> NDArray[np.int64]:
+    """Every class once, in one order, then every class once more, and so on until the largest has been seen."""
+    columns = []
+    for place in generator.permutation(len(images_c)):
+        drawn = _drawn(np.flatnonzero(class_n == place), int(images_c.max()), generator)
+        columns.append(generator.permutation(drawn))
+    return np.stack(columns, axis=1).ravel()
 
 
 def _effective(images_c: NDArray[np.intp], beta: float) -> NDArray[np.float64]:

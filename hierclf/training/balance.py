@@ -13,7 +13,8 @@ from hierclf.training.choices import node_named
 
 # n images, m places (over-sampling visits an image more than once)
 
-RESAMPLED = ("oversample", "undersample")
+RESAMPLED = ("oversample", "undersample", "balanced_batches")
+"""Ways that choose images and weigh none."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -21,7 +22,7 @@ class ImageWeights:
     """Which images to use and what each counts.
 
     Args:
-        place_m: places among the n images, int64.
+        place_m: places among the n images, int64; for ``"balanced_batches"`` in the order in which to visit them.
         weight_m: a factor for each in the loss, float64, or None when all count the same.
     """
 
@@ -39,10 +40,11 @@ def image_weights(
 
     Args:
         label_n: node ids, int64.
-        class_weights: None, ``"balanced"``, ``"effective"``, ``"oversample"``, ``"undersample"``, or factors by class.
-            A factor for a meta-class counts for all images below it, times the factors that lie between.
+        class_weights: None, ``"balanced"``, ``"effective"``, ``"oversample"``, ``"undersample"``,
+            ``"balanced_batches"``, or factors by class. A factor for a meta-class counts for all images below it, times
+            the factors that lie between.
         taxonomy: what the ids mean.
-        generator: where chance comes from, for the two ways to sample.
+        generator: where chance comes from, for the ways to sample.
 
     Raises:
         ConfigError: a factor for a name that is no class.
