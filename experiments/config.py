@@ -152,14 +152,16 @@ class DataConfig(Part):
 
 
 class SplitConfig(Part):
-    """The classes of one seed, where seeds differ in them; a list stands for the known ones.
+    """The classes of one seed, where seeds differ in them, on top of those that all seeds share.
 
-    Whoever is not named takes the role that is left: ``known`` where no class is named as known, else ``unseen``.
+    A list stands for the known ones. Whoever is not named takes the role that is left: ``known`` where no class is
+    named as known, else ``unseen``.
     """
 
     known: Classes = []
     other: Classes = []
     unseen: Classes = []
+    far: Classes = []
 
     @model_validator(mode="before")
     @classmethod
@@ -280,7 +282,7 @@ def _check_classes(classes: ClassesConfig) -> None:
         raise ConfigError("classes: the known classes are told twice, by known and by splits; leave one of them out")
     shared = [*classes.known, *classes.other, *classes.unseen, *classes.far]
     for split in classes.splits or [SplitConfig()]:
-        named = [*shared, *split.known, *split.other, *split.unseen]
+        named = [*shared, *split.known, *split.other, *split.unseen, *split.far]
         twice = sorted({name for name in named if named.count(name) > 1})
         if twice:
             raise ConfigError(f"classes: {twice[0]!r} is in two of known, other, unseen and far; a class has one role")

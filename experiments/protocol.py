@@ -52,6 +52,7 @@ class Division:
         hashes: SHA-256 of each image's content by its name.
         copies: images to learn from that were left out because a test image holds the same.
         validation: whether the test is made of images to learn from.
+        note: what else a reader should know.
     """
 
     taxonomy: Taxonomy
@@ -64,6 +65,7 @@ class Division:
     hashes: dict[str, str]
     copies: int = 0
     validation: bool = False
+    note: str = ""
 
     @property
     def parts(self) -> dict[str, ImageSet]:
@@ -93,7 +95,7 @@ class Division:
             told.append(f"Far other never seen before the test: {_counted(self.far)}.")
         if self.copies:
             told.append(f"{self.copies} images to learn from were left out: they equal an image of the test.")
-        return told
+        return [*told, self.note] if self.note else told
 
 
 def parts_as_csv(parts: Mapping[str, ImageSet], hashes: Mapping[str, str]) -> str:
@@ -191,6 +193,7 @@ def divide(pool: Pool, config: Config, taxonomy: Taxonomy, hashes: dict[str, str
         learnt.append(limited(images.subset(np.array(fresh, dtype=np.int64)), config.data.limit, generator))
     assert learnt[0] is not None
     assert tested[0] is not None
+    differ = len(config.seeds) > 1 and (len(config.classes.splits) > 1 or config.validation)
     used = {name for images in (*learnt, *tested) if images is not None for name in images.names}
     return Division(
         taxonomy=_cut(taxonomy, roles.known),
@@ -203,6 +206,7 @@ def divide(pool: Pool, config: Config, taxonomy: Taxonomy, hashes: dict[str, str
         hashes={name: hashes[name] for name in hashes if name in used},
         copies=copies,
         validation=config.validation,
+        note=f"These are the classes of seed {seed}; other seeds have others." if differ else "",
     )
 
 

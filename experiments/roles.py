@@ -53,7 +53,7 @@ def assigned(classes: ClassesConfig, held: Sequence[str], taxonomy: Taxonomy | N
     named = {role: list(getattr(classes, role)) for role in ROLES}
     if classes.splits:
         split = classes.splits[seed % len(classes.splits)]
-        for role in ("known", "other", "unseen"):
+        for role in ROLES:
             named[role] += getattr(split, role)
     found = _found(named, held)
     outside = {name for names in found.values() for name in names}

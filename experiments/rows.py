@@ -7,7 +7,8 @@ Several protocols ask the same question of the same strategies, so these stand i
       knn: {}
 
 and a config takes them over with ``include: strategies/all.yaml``. Its own entries come on top: a new name is added, a
-name that is there already is replaced as a whole, and ``knn: null`` takes one away. ``only: ["flat_*"]`` keeps some.
+name that is there already is replaced as a whole, and ``knn: null`` takes one away. ``only: ["flat_*"]`` keeps some; where it
+does not keep the baseline, the first strategy takes its place.
 
 >>> whole = {"flat_msp": {}, "flat_max_logit": {}, "knn": {}}
 >>> chosen(whole, ["flat_*"])
@@ -65,6 +66,8 @@ def gathered(values: Mapping[str, Any], beside: Path | None = None) -> dict[str,
             rows[name] = ""
     kept = chosen(rows, _listed(values.get("only")))
     left = {key: value for key, value in values.items() if key not in ("include", "only")}
+    if left.get("baseline") in rows and left["baseline"] not in kept:
+        del left["baseline"]
     return {**left, "strategies": kept} if "strategies" in values or "include" in values else left
 
 

@@ -149,8 +149,8 @@ def test_a_validation_leaves_the_test_unread():
 def test_a_list_is_a_split_of_its_known_classes():
     config = with_change(classes={"splits": [["0-2"], {"other": "4", "unseen": ["5", "6"]}]})
     assert [split.model_dump() for split in config.classes.splits] == [
-        {"known": ["0", "1", "2"], "other": [], "unseen": []},
-        {"known": [], "other": ["4"], "unseen": ["5", "6"]},
+        {"known": ["0", "1", "2"], "other": [], "unseen": [], "far": []},
+        {"known": [], "other": ["4"], "unseen": ["5", "6"], "far": []},
     ]
     again = load_config(config.model_dump())
     assert again.classes == config.classes

@@ -187,7 +187,11 @@ def test_splits_give_every_seed_its_own_classes_and_its_own_part_of_the_taxonomy
     assert first.taxonomy.nodes == ("number", "even", "odd", "0", "2", "1")
     assert second.taxonomy.nodes == ("number", "odd", "1", "3")
     assert known_taxonomy(pool, config, taxonomy, seed=1) == second.taxonomy
-    assert set(protocol_taxonomy(config.model_copy(update={"seeds": [0, 1]}), pool).leaves) == {"0", "1", "2", "3"}
+    both = config.model_copy(update={"seeds": [0, 1]})
+    assert set(protocol_taxonomy(both, pool).leaves) == {"0", "1", "2", "3"}
+    told = divide(pool, both, taxonomy, content_hashes(pool), seed=1).sentences()[-1]
+    assert told == "These are the classes of seed 1; other seeds have others."
+    assert "seed" not in " ".join(first.sentences()), "one seed is all there is"
 
 
 def test_a_taxonomy_that_is_all_known_stays_as_it_is():

@@ -58,6 +58,9 @@ def test_whoever_a_split_does_not_name_takes_the_role_that_is_left():
     assert roles(splits=[{"known": "a__*", "unseen": "b__1"}], far="A", other="B") == Roles(
         known=("a__1", "a__2"), other=("B",), unseen=("b__1",), far=("A",)
     ), "where both are named, the rest plays no part"
+    assert roles(splits=[{"other": "A", "far": "b__*"}]) == Roles(
+        known=("a__1", "a__2"), other=("A",), far=("b__1", "b__2")
+    )
 
 
 @pytest.mark.parametrize(
