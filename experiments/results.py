@@ -32,6 +32,7 @@ from hierclf.data import image_to_pil
 from hierclf.errors import ConfigError
 from hierclf.report import RunContext, differences, write_comparison, write_report
 from hierclf.runs import DONE, RunFolder
+from hierclf.strategies import Strategy
 
 if TYPE_CHECKING:
     from experiments.hold_out.config import DrawnConfig
@@ -152,6 +153,7 @@ class ExperimentFolder:
         sentences: Sequence[str],
         made: Mapping[str, str],
         *,
+        strategies: Mapping[str, Strategy],
         baseline: str,
         footer: str = "",
     ) -> str:
@@ -162,13 +164,13 @@ class ExperimentFolder:
             rows: one per strategy and seed.
             sentences: what is known, given and never seen.
             made: how the run was made, text by label.
+            strategies: by name.
             baseline: name of the strategy that all others are compared with seed by seed.
             footer: a sentence to put under the tables.
 
         Returns:
             The tables in Markdown.
         """
-        strategies = config.built()
         titles = {name: strategy.title for name, strategy in strategies.items()}
         columns = columns_with_values(config.columns, rows)
         named = [{**row, "strategy": titles[row["strategy"]]} for row in rows]

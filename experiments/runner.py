@@ -132,6 +132,7 @@ def run(experiment: Experiment, folder: ExperimentFolder, journal: Journal, *, c
         rows,
         sentences,
         made_in_words(made),
+        strategies=experiment.strategies,
         baseline=experiment.baseline,
         footer="" if config.validation else openings.sentence(),
     )
