@@ -16,12 +16,10 @@ from hierclf.decisions import rules
 from hierclf.errors import ConfigError
 from hierclf.gates import build_score, combinations, guarantees, node_scores
 from hierclf.heads import heads
-from hierclf.losses import build_embedding_loss, classification_losses, other_losses
 from hierclf.registry import did_you_mean
 from hierclf.settings import Settings
 from hierclf.taxonomy import LevelWeights, Taxonomy
-from hierclf.training.chance import seeded
-from hierclf.training.embedding_choices import embedding_choices
+from hierclf.training.loss_choices import check_losses
 from hierclf.training.negatives import named_transformations
 
 ScoreChoice = str | tuple[str, Mapping[str, Any]]
@@ -34,7 +32,7 @@ def check_choices(settings: Settings) -> None:
     """Refuse names that no registry holds, and settings that contradict each other.
 
     Raises:
-        UnknownName: no such backbone, head, rule, score, combination, augmentation or embedding loss.
+        UnknownName: no such backbone, head, rule, score, combination, augmentation or loss.
         ConfigError: no such device or way to weigh classes or levels, or an operating point out of range.
     """
     _check_backbone(settings.backbone)
@@ -46,11 +44,6 @@ def check_choices(settings: Settings) -> None:
     if settings.augmentation != "auto":
         augmentations[settings.augmentation]
     named_transformations(settings.negatives)
-    classification_losses[settings.loss]
-    other_losses[settings.other_loss]
-    with seeded(settings.seed):  # losses with parameters draw them
-        for chosen_loss in embedding_choices(settings):
-            build_embedding_loss(chosen_loss.name, classes=2, width=2, **dict(chosen_loss.options))
     for choice in gate_scores(settings.gate) or ():
         name, options = (choice, {}) if isinstance(choice, str) else choice
         _build(name, options)
@@ -63,6 +56,7 @@ def check_choices(settings: Settings) -> None:
         )
     if settings.level_weights is not None:
         level_rule(settings.level_weights)
+    check_losses(settings)
 
 
 def gate_scores(gate: object) -> tuple[ScoreChoice, ...] | None:

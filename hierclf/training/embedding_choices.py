@@ -42,16 +42,15 @@ def embedding_choices(settings: Settings) -> tuple[EmbeddingChoice, ...]:
     return tuple(_embedding_choice(name, options, settings) for name, options in named.items())
 
 
-def _embedding_choice(name: str, options: object, settings: Settings) -> EmbeddingChoice:
-    if options is not None and not isinstance(options, Mapping):
-        raise ConfigError(f"options of the embedding loss {name!r} are given by name, got {options!r}")
-    own = {str(option): value for option, value in (options or {}).items()}
-    weight = _number(own.pop("weight", settings.embedding_weight), f"the weight of the embedding loss {name!r}")
-    levels = _embedding_levels(own.pop("levels", settings.embedding_levels))
-    return EmbeddingChoice(name=name, weight=weight, levels=levels, options=tuple(own.items()))
+def embedding_levels(given: object) -> str | tuple[float, ...]:
+    """The setting ``embedding_levels`` in one form.
 
+    Args:
+        given: ``"leaf"``, ``"all"``, or one weight per level, level 1 first.
 
-def _embedding_levels(given: object) -> str | tuple[float, ...]:
+    Raises:
+        ConfigError: anything else.
+    """
     if isinstance(given, str):
         if given not in EMBEDDING_LEVELS:
             raise ConfigError(
@@ -65,6 +64,15 @@ def _embedding_levels(given: object) -> str | tuple[float, ...]:
     if not any(weights):
         raise ConfigError(f"embedding_levels needs a weight above 0, got {list(weights)!r}")
     return weights
+
+
+def _embedding_choice(name: str, options: object, settings: Settings) -> EmbeddingChoice:
+    if options is not None and not isinstance(options, Mapping):
+        raise ConfigError(f"options of the embedding loss {name!r} are given by name, got {options!r}")
+    own = {str(option): value for option, value in (options or {}).items()}
+    weight = _number(own.pop("weight", settings.embedding_weight), f"the weight of the embedding loss {name!r}")
+    levels = embedding_levels(own.pop("levels", settings.embedding_levels))
+    return EmbeddingChoice(name=name, weight=weight, levels=levels, options=tuple(own.items()))
 
 
 def _number(value: object, what: str) -> float:

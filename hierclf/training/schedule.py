@@ -9,6 +9,7 @@ from hierclf.losses import EmbeddingChoice, gate_weight
 from hierclf.settings import Settings
 from hierclf.taxonomy import LevelWeights
 from hierclf.training.embedding_choices import embedding_choices
+from hierclf.training.loss_choices import check_levels
 
 STEPS_FROM_SCRATCH, STEPS_FINE_TUNING = 3000, 800
 FEWEST_EPOCHS, MOST_EPOCHS = 6, 60
@@ -85,7 +86,11 @@ def plan_schedule(settings: Settings, level_weights: LevelWeights, *, count: int
         level_weights: the first of a list weighs the gate.
         count: images to learn from.
         pretrained: whether the backbone knows something already.
+
+    Raises:
+        ConfigError: a loss that knows no levels, and weights of levels.
     """
+    check_levels(settings.loss, level_weights)
     batch_size = min(settings.batch_size, max(SMALLEST_BATCH, count // 8))
     steps = STEPS_FINE_TUNING if pretrained else STEPS_FROM_SCRATCH
     epochs = settings.epochs or min(max(round(steps * batch_size / count), FEWEST_EPOCHS), MOST_EPOCHS)

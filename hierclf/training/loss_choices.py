@@ -1,0 +1,97 @@
+"""Settings about losses: what contradicts itself is refused before any data, what has no use is said afterwards."""
+
+from __future__ import annotations
+
+from hierclf.errors import ConfigError
+from hierclf.losses import build_embedding_loss, classification_losses, other_losses
+from hierclf.settings import Settings
+from hierclf.taxonomy import LevelWeights
+from hierclf.training.chance import seeded
+from hierclf.training.embedding_choices import embedding_choices, embedding_levels
+
+OF_KNOWN = ("loss", "classification_weight", "label_smoothing", "embedding_loss")
+OF_OTHER = ("other_loss", "other_weight")
+"""Settings that only a training by gradient reads, be it of a backbone or of a projection."""
+
+
+def check_losses(settings: Settings) -> None:
+    """Refuse losses that nobody knows, and settings of losses that contradict each other.
+
+    Raises:
+        UnknownName: no such loss.
+        ConfigError: options that a loss does not take, or a contradiction.
+    """
+    loss, other = classification_losses[settings.loss], other_losses[settings.other_loss]
+    embedding_levels(settings.embedding_levels)
+    choices = embedding_choices(settings)
+    with seeded(settings.seed):  # losses with parameters draw them
+        for choice in choices:
+            build_embedding_loss(choice.name, classes=2, width=2, **dict(choice.options))
+    if not settings.classification_weight and not any(choice.weight for choice in choices):
+        got = "embedding_loss=None" if settings.embedding_loss is None else "an embedding loss of weight 0"
+        raise ConfigError(
+            f"with classification_weight=0 the backbone learns by the embedding loss alone, got {got}; name one, "
+            "embedding_loss='supcon' say, or raise a weight"
+        )
+    if loss.other is not None and other.term is not None and settings.other_loss != "kinds":
+        raise ConfigError(
+            f"loss={settings.loss!r} learns from images of other itself, as negatives for every leaf, and "
+            f"other_loss={settings.other_loss!r} speaks of a softmax; leave other_loss out, or take 'none' to learn "
+            "nothing from them"
+        )
+    if loss.leaves_only and settings.label_smoothing:
+        raise ConfigError(
+            f"label_smoothing={settings.label_smoothing:g} spreads a label over one softmax, and "
+            f"loss={settings.loss!r} has none; leave one of them out"
+        )
+    if settings.level_weights is not None:
+        check_levels(settings.loss, settings.level_weights)
+
+
+def check_levels(loss: str, level_weights: LevelWeights) -> None:
+    """Refuse weights of levels for a loss that knows leaves alone.
+
+    Args:
+        loss: a name from `hierclf.losses.classification_losses`.
+        level_weights: of the settings or of the taxonomy.
+
+    Raises:
+        ConfigError: they do not go together.
+    """
+    if classification_losses[loss].leaves_only and level_weights != "leaf":
+        raise ConfigError(
+            f"loss={loss!r} teaches leaves and knows no levels, got level_weights={level_weights!r}; take "
+            "level_weights='leaf' (other_weight weighs images of other), or loss='hierarchical'"
+        )
+
+
+def unused_losses(settings: Settings, *, trained: bool, strangers: bool) -> tuple[str, ...]:
+    """What of the settings about losses this fit has no use for, in sentences.
+
+    Args:
+        settings: checked ones.
+        trained: whether a backbone or a projection is trained by gradient.
+        strangers: whether there are images of other, or negatives that are made of known images.
+
+    >>> unused_losses(Settings(embedding_loss="supcon"), trained=False, strangers=True)
+    ("embedding_loss='supcon' was not used: the backbone is frozen.",)
+    >>> unused_losses(Settings(other_loss="objectosphere"), trained=True, strangers=False)
+    ("other_loss='objectosphere' was not used: there are no images of other.",)
+    """
+    defaults = Settings()
+    of_other = () if settings.other_loss == "none" else OF_OTHER
+    notes = []
+    for name in (*OF_KNOWN, *of_other):
+        if getattr(settings, name) == getattr(defaults, name):
+            continue
+        said = f"{name}={getattr(settings, name)!r} was not used"
+        if not trained:
+            notes.append(f"{said}: the backbone is frozen.")
+        elif name in of_other and not strangers:
+            notes.append(f"{said}: there are no images of other.")
+    if trained and strangers and not settings.classification_weight:
+        notes.append(
+            "Images of other taught the gate alone: with classification_weight=0 the embedding loss of the known "
+            "images is all that is trained for."
+        )
+    return tuple(notes)

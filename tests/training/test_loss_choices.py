@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from hierclf.errors import ConfigError, HierclfError
+from hierclf.settings import Settings
+from hierclf.training.choices import check_choices
+from hierclf.training.loss_choices import check_levels, unused_losses
+from hierclf.training.schedule import plan_schedule
+
+LEAVES_ALONE = "loss='one_vs_rest' teaches leaves and knows no levels, got level_weights='uniform'; take level_weights="
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"loss": "one_vs_rst"}, "no loss named 'one_vs_rst'; did you mean 'one_vs_rest'?"),
+        ({"other_loss": "entropik"}, "no loss on images of other named 'entropik'; did you mean 'entropic'?"),
+        ({"embedding_loss": "ProxyAnchorLos"}, "no embedding loss named 'ProxyAnchorLos'; did you mean 'ProxyAnchorLo"),
+        ({"embedding_loss": {"supcon": {"heat": 1}}}, "options of the embedding loss 'supcon': "),
+        ({"embedding_levels": "leef"}, "no embedding_levels named 'leef'; did you mean 'leaf'?"),
+        ({"loss": "one_vs_rest", "level_weights": "uniform"}, LEAVES_ALONE),
+        ({"loss": "one_vs_rest", "level_weights": [1.0, 0.5]}, "got level_weights=[1.0, 0.5]; take"),
+        ({"loss": "one_vs_rest", "label_smoothing": 0.1}, "label_smoothing=0.1 spreads a label over one softmax"),
+        ({"loss": "one_vs_rest", "other_loss": "entropic"}, "leave other_loss out, or take 'none' to learn nothing"),
+        ({"classification_weight": 0}, "by the embedding loss alone, got embedding_loss=None; name one"),
+        (
+            {"classification_weight": 0, "embedding_loss": "supcon", "embedding_weight": 0},
+            "by the embedding loss alone, got an embedding loss of weight 0; name one",
+        ),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_is_told_before_any_data(settings, message):
+    with pytest.raises(HierclfError) as caught:
+        check_choices(Settings.checked(settings))
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"loss": "one_vs_rest", "level_weights": "leaf"},
+        {"loss": "one_vs_rest", "other_loss": "none"},
+        {"classification_weight": 0, "embedding_loss": {"supcon": {"weight": 1}}, "embedding_weight": 0},
+        {"label_smoothing": 0.1, "other_loss": "objectosphere", "class_weights": "balanced_batches"},
+        {"embedding_loss": ["ProxyAnchorLoss", "contrastive"], "embedding_levels": "all"},
+    ],
+    ids=str,
+)
+def test_what_can_be_is_let_through(settings):
+    check_choices(Settings.checked(settings))
+
+
+def test_looking_at_a_loss_with_weights_leaves_chance_alone():
+    before = torch.get_rng_state()
+    check_choices(Settings(embedding_loss="ProxyAnchorLoss"))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_levels_of_the_taxonomy_contradict_as_well():
+    check_levels("hierarchical", "uniform")
+    with pytest.raises(ConfigError, match=r"got level_weights=\('decay', 0.5\)"):
+        plan_schedule(Settings(loss="one_vs_rest"), ("decay", 0.5), count=100, pretrained=False)
+
+
+@pytest.mark.parametrize(
+    ("settings", "trained", "strangers", "notes"),
+    [
+        ({}, False, False, []),
+        ({}, True, True, []),
+        ({"loss": "one_vs_rest"}, False, False, ["loss='one_vs_rest' was not used: the backbone is frozen."]),
+        ({"loss": "one_vs_rest", "label_smoothing": 0.1, "other_loss": "entropic"}, True, True, []),
+        (
+            {"other_loss": "entropic"},
+            True,
+            False,
+            ["other_loss='entropic' was not used: there are no images of other."],
+        ),
+        ({"other_loss": "none", "other_weight": 2.0}, True, False, []),
+        ({"other_loss": "none"}, False, True, []),
+        ({"other_weight": 2.0}, True, False, ["other_weight=2.0 was not used: there are no images of other."]),
+        (
+            {"classification_weight": 0.0, "embedding_loss": "supcon"},
+            True,
+            True,
+            [
+                "Images of other taught the gate alone: with classification_weight=0 the embedding loss of the known "
+                "images is all that is trained for."
+            ],
+        ),
+    ],
+    ids=str,
+)
+def test_what_has_no_use_is_said(settings, trained, strangers, notes):
+    assert list(unused_losses(Settings(**settings), trained=trained, strangers=strangers)) == notes
