@@ -36,5 +36,5 @@ class Objectosphere(Score):
 
     def measure(self, evidence: Evidence, learnt: Mapping[str, Tensor]) -> Tensor:
         """In float64."""
-        length_B = torch.linalg.vector_norm(evidence.embedding_BD.double(), dim=1)
+        length_B: Tensor = torch.linalg.vector_norm(evidence.embedding_BD.double(), dim=1)
         return -length_B * evidence.logits_BC.double().softmax(1).amax(1)

@@ -84,24 +84,9 @@ class PytorchOod(Score):
         return self.prepare(learnt)(evidence)
 
     def prepare(self, learnt: Mapping[str, Tensor]) -> Callable[[Evidence], Tensor]:
-        """The detector, fitted once."""
-        known = Evidence(learnt["embedding"].float(), learnt["logits"].float(), learnt["label"])
-        detector = self.detector_class()(**self._parts(known))
-        if hasattr(detector, "predict_features"):
-            if hasattr(detector, "fit_features"):
-                classes_B = torch.unique(learnt["label"], return_inverse=True)[1]  # numbered without gaps
-                detector.fit_features(known.embedding_BD, classes_B)
-            return lambda evidence: torch.as_tensor(detector.predict_features(evidence.embedding_BD.float())).double()
-        if getattr(detector, "requires_fit", False):
-            detector.fit_logits(known.logits_BC, known.label_B)
-        # OpenMax measures distances to those classes alone that are the likeliest of some image in the batch
-        extra_CC = torch.eye(known.logits_BC.shape[1])[: None if self.name == "OpenMax" else 0]
-
-        def measure(evidence: Evidence) -> Tensor:
-            logits_BC = torch.cat([evidence.logits_BC.float(), extra_CC.to(evidence.logits_BC.device)])
-            return torch.as_tensor(detector.predict_logits(logits_BC))[: len(evidence)].double()
-
-        return measure
+        """The detector, fitted once; not all of them can be asked about no image, so none is."""
+        detect = self._fitted(learnt)
+        return lambda evidence: detect(evidence) if len(evidence) else torch.empty(0, dtype=torch.float64)
 
     def detector_class(self) -> Any:
         """The class in pytorch-ood.
@@ -150,6 +135,25 @@ class PytorchOod(Score):
                 f"'ood:{self.name}' needs {', '.join(missing)}; give them as arguments of the score: "
                 f"arguments={{{', '.join(f'{name!r}: …' for name in missing)}}}"
             )
+
+    def _fitted(self, learnt: Mapping[str, Tensor]) -> Callable[[Evidence], Tensor]:
+        known = Evidence(learnt["embedding"].float(), learnt["logits"].float(), learnt["label"])
+        detector = self.detector_class()(**self._parts(known))
+        if hasattr(detector, "predict_features"):
+            if hasattr(detector, "fit_features"):
+                classes_B = torch.unique(learnt["label"], return_inverse=True)[1]  # numbered without gaps
+                detector.fit_features(known.embedding_BD, classes_B)
+            return lambda evidence: torch.as_tensor(detector.predict_features(evidence.embedding_BD.float())).double()
+        if getattr(detector, "requires_fit", False):
+            detector.fit_logits(known.logits_BC, known.label_B)
+        # OpenMax measures distances to those classes alone that are the likeliest of some image in the batch
+        extra_CC = torch.eye(known.logits_BC.shape[1])[: None if self.name == "OpenMax" else 0]
+
+        def measure(evidence: Evidence) -> Tensor:
+            logits_BC = torch.cat([evidence.logits_BC.float(), extra_CC.to(evidence.logits_BC.device)])
+            return torch.as_tensor(detector.predict_logits(logits_BC))[: len(evidence)].double()
+
+        return measure
 
     def _parts(self, known: Evidence) -> dict[str, Any]:
         """What the detector's constructor asks for: our settings, and the linear head under the names it goes by."""

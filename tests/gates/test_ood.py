@@ -102,6 +102,12 @@ def test_a_batch_of_one_is_a_row_of_the_batch(detector, generator):
         torch.testing.assert_close(score(part)[:40:4], single, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("detector", ["Mahalanobis", "KNN", "ViM", "EnergyBased", "OpenMax"])
+def test_no_image_has_no_score(detector, generator):
+    score = build_score(f"ood:{detector}", arguments=USABLE[detector]).fit(known_images(generator), generator)
+    assert score(unknown_images(generator, 1)[:0]).shape == (0,)
+
+
 @pytest.mark.parametrize("detector", sorted(REFUSED))
 def test_detectors_that_reach_into_the_network_say_why_they_cannot_be(detector):
     if detector not in installed():
