@@ -4,6 +4,9 @@ The network is trained on the known classes and "other" side by side. Its answer
 is, given that it is known (the softmax over the known classes alone), and how much speaks for "other" (the log odds of
 that class against all others). The second is a gate score like any other and gets the same conformal threshold, so the
 strategy makes the same promise as every other one and can be compared with them.
+
+What people do about its being broad and of another size than the classes are rows of their own: weights by class,
+over- and under-sampling, batches in which every class is there equally often. "other" counts as a class in all of them.
 """
 
 from __future__ import annotations
@@ -18,29 +21,38 @@ from torch import Tensor
 
 from hierclf.classifier import KEEP, HierarchicalClassifier
 from hierclf.dag import DagPlan, compile_plan
-from hierclf.data import ImageSet, join_sets
+from hierclf.data import join_sets, load_images
 from hierclf.errors import ConfigError
 from hierclf.gates import Average, Evidence, Gate, GatePart, PValueMap, load_score, msp_score
 from hierclf.heads import FlatHead
 from hierclf.model import Baseline, Model, Operation
+from hierclf.strategies.strategy import Strategy
 from hierclf.taxonomy import Taxonomy
+from hierclf.training.preparation import taxonomy_of_labels
 
 # B images, D embedding, L known leaves, O all leaves, "other" among them
 
-FIXED: dict[str, Any] = {"head": "flat", "gate": "none", "rule": "leaf", "level_weights": "leaf"}
+FIXED: dict[str, Any] = {
+    "head": "flat",
+    "gate": "none",
+    "rule": "leaf",
+    "level_weights": "leaf",
+    "loss": "hierarchical",
+}
 """What makes this strategy; none of it may be set otherwise."""
 
 
 def fit_with_other_class(
-    taxonomy: Taxonomy, images: ImageSet, other: ImageSet | None, settings: Mapping[str, Any]
+    taxonomy: Taxonomy | None, images: Any, other: Any, settings: Mapping[str, Any], **training: Any
 ) -> HierarchicalClassifier:
     """A flat classifier with one more class, turned into one on the taxonomy whose gate is that class.
 
     Args:
-        taxonomy: the known classes.
+        taxonomy: the known classes; None puts those of the images side by side.
         images: labelled images of them.
         other: images of other.
         settings: of `HierarchicalClassifier`; ``class_weights`` counts "other" as a class.
+        training: see `Strategy.fit`.
 
     Raises:
         ConfigError: a setting that the strategy itself decides, or no images of other.
@@ -50,10 +62,12 @@ def fit_with_other_class(
         raise ConfigError(f"the class 'other' decides {taken[0]!r} itself; leave this setting out")
     if other is None:
         raise ConfigError("a class 'other' needs images of other to learn from")
+    images, other = load_images(images), load_images(other)
+    taxonomy = taxonomy if taxonomy is not None else taxonomy_of_labels(images.labels or ())
     name = next(word for word in ("other", "none of these", "not a class") if word not in taxonomy)
     wider = replace(taxonomy, edges=(*taxonomy.edges, (taxonomy.root, name)), other=(), level_weights=None)
     strangers = replace(other, labels=(name,) * len(other), classes=())
-    trained = HierarchicalClassifier(wider, **{**settings, **FIXED}).fit(join_sets([images, strangers]))
+    trained = HierarchicalClassifier(wider, **{**settings, **FIXED}).fit(join_sets([images, strangers]), **training)
     keep = settings.get("keep", taxonomy.keep or KEEP)
     narrowed = HierarchicalClassifier.from_model(
         _narrowed(trained, taxonomy, name, keep), notes=trained.notes_, **{**settings, **FIXED, "gate": ["outlier"]}
@@ -107,3 +121,23 @@ def _known_part(head: object, wide: DagPlan, narrow: DagPlan) -> FlatHead:
 
 def _msp(head: FlatHead, embedding_BD: Tensor) -> Tensor:
     return msp_score(head(embedding_BD).double()).sort().values
+
+
+def with_other_class(title: str, class_weights: str | None = None) -> Strategy:
+    """A flat softmax with one more class, and something done about its size."""
+    return Strategy(
+        title=f"flat softmax + class 'other'{title}",
+        fit_with=fit_with_other_class,
+        settings={} if class_weights is None else {"class_weights": class_weights},
+        needs_other=True,
+        gate_is_free=False,
+    )
+
+
+RECIPES = {
+    "flat_other_class": with_other_class(""),
+    "flat_other_class_weighted": with_other_class(", weighted", "balanced"),
+    "flat_other_class_oversampled": with_other_class(", over-sampled", "oversample"),
+    "flat_other_class_undersampled": with_other_class(", under-sampled", "undersample"),
+    "flat_other_class_balanced_batches": with_other_class(", balanced batches", "balanced_batches"),
+}

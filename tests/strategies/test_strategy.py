@@ -104,3 +104,58 @@ def test_only_the_gate_can_be_refitted(signs):
         fitted.refit_gate(gat=["knn"])
     with pytest.raises(HierclfError, match="call fit first"):
         HierarchicalClassifier.from_model(fitted.model_).refit_gate(gate=["knn"])
+
+
+def under_another_rule(trained, gate):
+    """A second half of one's own: the usual one, and a note."""
+    finished = trained.refit_gate(**gate)
+    finished.notes_ = (*finished.notes_, "finished in a way of its own")
+    return finished
+
+
+def test_strategies_share_a_network_whichever_of_them_came_first(signs):
+    plain = Strategy(title="plain", fit_with=fit_and_count([]), settings={"gate": ["energy"], "rule": "leaf"})
+    own = Strategy(title="own", fit_with=fit_and_count([]), finish_with=under_another_rule, settings={"gate": ["knn"]})
+    assert plain.training_key == own.training_key
+    one, two = plain.fit(SIGNS, signs), own.fit(SIGNS, signs)
+    for strategy, alone in ((plain, one), (own, two)):
+        for first in (one, two):
+            shared = strategy.refit(first)
+            np.testing.assert_array_equal(shared.p_value(signs[0]), alone.p_value(signs[0]))
+            assert ("finished in a way of its own" in shared.notes_) == (strategy is own)
+
+
+def test_a_second_half_gets_a_network_without_a_gate(signs):
+    calls = []
+    own = Strategy(
+        title="own",
+        fit_with=fit_and_count(calls),
+        finish_with=under_another_rule,
+        settings={"gate": ["knn"], "keep": 0.9, "rule": "leaf", "head": "flat"},
+    )
+    own.fit(SIGNS, signs)
+    trained_with = calls[0][1]
+    assert trained_with == {
+        "head": "flat",
+        "keep": 0.9,
+        "gate": "none",
+        "node_gates": "none",
+        "leave_one_out": False,
+    }
+
+
+def test_a_module_that_is_not_there_is_named_with_its_extra(signs):
+    lacking = Strategy(title="x", requires=("pytorch_ood_that_is_not_there",))
+    for ask in (lacking.checked, lambda: lacking.fit(SIGNS, signs)):
+        with pytest.raises(ConfigError, match=r"pip install 'hierclf\[pytorch_ood_that_is_not_there\]'"):
+            ask()
+
+
+def test_what_resumes_a_training_reaches_it(signs):
+    given = []
+
+    def fit(taxonomy, images, other, settings, **training):
+        given.append(training)
+
+    Strategy(title="x", fit_with=fit).fit(SIGNS, signs, on_epoch=print)
+    assert given == [{"on_epoch": print}]

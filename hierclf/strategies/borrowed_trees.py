@@ -1,0 +1,116 @@
+"""Classifiers that decide along a tree that nobody declared, and answer in the taxonomy all the same.
+
+*Discovered*: the tree is found in the embeddings of the images to learn from (`hierclf.discovery`), and a classifier is
+fitted for each of its nodes. *Induced*: the tree joins like weight vectors of a flat classifier, and its nodes take the
+means of the weights below them, so nothing is fitted at all.
+
+Either way the leaves are the taxonomy's own. Their probabilities are summed upwards in the taxonomy, so all metrics
+mean what they mean for every other strategy (see `hierclf.dag.borrowed`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from hierclf.classifier import HierarchicalClassifier
+from hierclf.dag import BorrowedTree, DagPlan
+from hierclf.dag.borrowed import slots
+from hierclf.discovery import discover_taxonomy, distances_from_weights, hierarchies
+from hierclf.heads import BorrowedTreeHead, FlatHead, PerNodeHead
+from hierclf.losses import label_weights
+from hierclf.strategies.network import Lessons, lessons, under_head
+from hierclf.training import LabelledEmbeddings, fit_head
+
+# n images, D embedding, L leaves, S slots, E edges and T nodes of the borrowed tree
+
+
+def on_discovered_tree(trained: HierarchicalClassifier, gate: Mapping[str, Any]) -> HierarchicalClassifier:
+    """The network of a fitted classifier under a classifier per node of a tree found in its embeddings.
+
+    Args:
+        trained: fitted in this process.
+        gate: settings of the gate and the rule.
+    """
+    plan = trained.model_.plan
+    learnt, chosen = lessons(trained)
+    tree = discovered_tree(learnt, plan, seed=trained.seed)
+    head, earlier = (
+        PerNodeHead(learnt.embedding_nD.shape[1], tree.plan, generator=torch.Generator().manual_seed(trained.seed))
+        for _ in range(2)
+    )
+    train, held_out = _in_tree(learnt, tree), _in_tree(chosen, tree)
+    fit_head(head, train, held_out, label_weights(tree.plan, "leaf").float(), earlier=earlier)
+    ready, before = (
+        BorrowedTreeHead.holding(tree, one.linear.weight, one.linear.bias, plan) for one in (head, earlier)
+    )
+    return under_head(trained, ready, before).refit_gate(**gate)
+
+
+def on_induced_tree(trained: HierarchicalClassifier, gate: Mapping[str, Any]) -> HierarchicalClassifier:
+    """The network of a fitted classifier under the tree that its flat head's weights induce.
+
+    Wan et al., *NBDT: Neural-Backed Decision Trees*, ICLR 2021, arXiv:2004.00221, without its tree supervision loss.
+
+    Args:
+        trained: fitted in this process; where its head is not flat, the flat baseline's is taken.
+        gate: settings of the gate and the rule.
+    """
+    model, earlier = trained.model_, trained.fitted_.earlier
+    flat = model.head if isinstance(model.head, FlatHead) else model.baseline.head
+    assert isinstance(flat, FlatHead)
+    tree = induced_tree(flat)
+    before = induced_head(tree, earlier) if isinstance(earlier, FlatHead) else None
+    return under_head(trained, induced_head(tree, flat), before).refit_gate(**gate)
+
+
+def discovered_tree(images: Lessons, plan: DagPlan, *, seed: int) -> BorrowedTree:
+    """The tree that `hierclf.discovery` finds at its defaults; classes without images go right under the root."""
+    if len(torch.unique(images.slot_n)) < 2:
+        return BorrowedTree.star(plan.num_leaves)
+    found = discover_taxonomy(images.embedding_nD, images.names(plan), seed=seed, root=_unused(plan))
+    return BorrowedTree.between(plan.taxonomy, found)
+
+
+def induced_tree(head: FlatHead) -> BorrowedTree:
+    """NBDT's induced hierarchy: Ward's linkage on the directions of the leaves' weights."""
+    plan = head.plan
+    leaves = plan.num_leaves
+    if leaves == 1:
+        return BorrowedTree.star(1)
+    names = [plan.nodes[node] for node in plan.leaf_L.tolist()]
+    distances = distances_from_weights(head.linear.weight.detach().double(), names)
+    hierarchy = hierarchies["nbdt"]()(distances, np.random.default_rng(0))
+    groups = [node for node in hierarchy.groups if node != hierarchy.root]
+    slot = dict(zip((*range(leaves), hierarchy.root, *groups), range(slots(leaves)), strict=True))
+    parent_S = torch.full((slots(leaves),), -1, dtype=torch.int64)
+    for node, above in enumerate(hierarchy.parent_N.tolist()):
+        if above >= 0:
+            parent_S[slot[node]] = slot[above]
+    return BorrowedTree.of(parent_S, leaves=leaves)
+
+
+def induced_head(tree: BorrowedTree, head: FlatHead) -> BorrowedTreeHead:
+    """Each node's logit is the mean of the flat logits of the leaves below it, and siblings compete by softmax."""
+    plan = tree.plan
+    share_TL = torch.zeros(plan.num_nodes, plan.num_leaves, dtype=torch.float64)
+    share_TL[plan.closure_node_P, tree.slot_T[plan.leaf_L[plan.closure_leaf_P]]] = 1.0
+    share_EL = (share_TL / share_TL.sum(1, keepdim=True))[plan.child_E]
+    weight, bias = head.linear.weight.detach(), head.linear.bias.detach()
+    weight_ED, bias_E = ((share_EL @ part.double()).to(part.dtype) for part in (weight, bias))
+    return BorrowedTreeHead.holding(tree, weight_ED, bias_E, head.plan)
+
+
+def _in_tree(images: Lessons, tree: BorrowedTree) -> LabelledEmbeddings:
+    """The images labelled with the leaves of a tree."""
+    node_S = torch.empty(len(tree.parent_S), dtype=torch.int64)
+    node_S[tree.slot_T] = torch.arange(len(tree.slot_T))
+    return LabelledEmbeddings(embedding_BD=images.embedding_nD, label_B=node_S[images.slot_n])
+
+
+def _unused(plan: DagPlan) -> str:
+    """A name for the root that no leaf has."""
+    return next(name for name in ("all classes", "the root", "\\") if name not in plan.taxonomy.leaves)
