@@ -15,8 +15,12 @@ from hierclf.losses.open_set import OpenSetBatch, OtherLoss, other_losses
 OUTLIER_EXPOSURE_WEIGHT = 0.5
 """λ of the paper, for images."""
 
-OUTLIER_EXPOSURE_JOINS = 0.75
-"""Share of the training after which the classes count as learnt: the rate has come down to 15 % of its peak."""
+OUTLIER_EXPOSURE_JOINS = 0.5
+"""Share of the training after which the term joins in; what came before is the pretraining of the paper.
+
+There, a classifier that has been trained to the end is tuned for a tenth as many epochs, at a small rate. Here both
+happen in one training, along one falling rate: later than at half of it too little is left to change anything.
+"""
 
 
 def entropic_open_set_loss(leaf_log_probs_BL: Tensor) -> Tensor:
@@ -51,6 +55,7 @@ def entropic_term(batch: OpenSetBatch) -> Tensor:
 
 
 other_losses.register("entropic")(OtherLoss(term=entropic_term))
+# Hendrycks, Mazeika and Dietterich, Deep Anomaly Detection with Outlier Exposure, ICLR 2019, arXiv:1812.04606
 other_losses.register("outlier_exposure")(
     OtherLoss(term=entropic_term, weight=OUTLIER_EXPOSURE_WEIGHT, joins=OUTLIER_EXPOSURE_JOINS)
 )

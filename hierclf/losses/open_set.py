@@ -7,7 +7,7 @@ they count alike however many of each a batch holds; ``share_M`` says what each 
 ====================  ==================================================================================================
 ``kinds``             kinds of other compete with the leaves in one softmax
 ``entropic``          no leaf is likelier than another: cross-entropy to the uniform distribution over the leaves
-``outlier_exposure``  the same with half the weight, once the network has learnt its classes
+``outlier_exposure``  the same with half the weight, in the second half of the training
 ``objectosphere``     ``entropic``, and embeddings of other are short, those of known images long
 ``none``              nothing is learnt from them
 ====================  ==================================================================================================

@@ -154,13 +154,11 @@ class Objective(nn.Module):
             entry: of the log: ``epoch``, and ``held_out_accuracy`` and ``held_out_loss`` where there are any.
 
         Returns:
-            Accuracy on held-out images, then their loss. The last epoch is the best where nothing is held out, and
-            where the head does not learn; none is as good as one after all losses have joined in.
+            Accuracy on held-out images, then their loss. The last epoch is the best where nothing is held out, where
+            the head does not learn, and where a loss joins in late: held-out images say nothing about what it teaches.
         """
         epoch = entry["epoch"]
-        if self.reads_other and (epoch - 1) / self.schedule.epochs < self.other_loss.joins:
-            return -1.0, epoch
-        if not self.classifies:
+        if not self.classifies or (self.reads_other and self.other_loss.joins > 0):
             return 0.0, epoch
         return entry.get("held_out_accuracy", 0.0), -entry.get("held_out_loss", -epoch)
 
