@@ -35,6 +35,7 @@ from hierclf.classifier import HierarchicalClassifier
 from hierclf.data import ImageSet, join_sets, label_nodes
 from hierclf.errors import DataError
 from hierclf.model import Model
+from hierclf.report.numbers import plural
 from hierclf.taxonomy import Taxonomy
 
 LEARNT = ("train", "other")
@@ -197,12 +198,16 @@ class Openings:
         if not found:
             return ""
         cells = len({one.cell for one in found})
-        told = f"The test images were opened {_times(len(found))}, each time for a finished classifier"
+        cells = len({one.cell for one in found})
         if cells == len(found):
-            return f"{told} and once for each strategy and seed ({OPENINGS})."
+            return (
+                f"The test images were opened {_times(len(found))}, each time for a finished classifier and once for "
+                f"each strategy and seed ({OPENINGS})."
+            )
         return (
-            f"{told}, for {cells} pairs of strategy and seed: {_times(len(found) - cells)} once more, where a process "
-            f"was cut off, a strategy had failed, or its settings were changed ({OPENINGS})."
+            f"The test images were opened {_times(len(found))} for {plural(cells, 'pair')} of strategy and seed, each "
+            f"time for a finished classifier; more than once where a process was cut off, a strategy had failed, or "
+            f"its settings were changed ({OPENINGS})."
         )
 
 

@@ -218,6 +218,11 @@ def _work(connection: Connection, payload: bytes, threads: int) -> None:
     torch.set_num_threads(threads)
     workshop: Workshop = pickle.loads(payload)
     del payload
+    _serve(connection, workshop, tell)
+
+
+def _serve(connection: Connection, workshop: Workshop, tell: Callable[[Event | None], None]) -> None:
+    """Measure what the parent gives, and tell it; None says that a unit is done."""
     while True:
         try:
             unit = connection.recv()

@@ -1,4 +1,6 @@
-from experiments.journal import Journal
+import pytest
+
+from experiments.journal import Journal, Outlook
 
 
 def test_lines_are_told_and_kept_with_the_time(tmp_path, capsys):
@@ -20,3 +22,13 @@ def test_a_log_is_continued(tmp_path):
         journal.keep_in(tmp_path / "log.txt")
         journal.note(word)
     assert [line[-3:] for line in (tmp_path / "log.txt").read_text().splitlines()] == ["one", "two"]
+
+
+def test_the_outlook_goes_by_the_same_strategy_with_other_seeds():
+    outlook = Outlook(processes=2)
+    assert outlook.left(["slow"]) is None
+    for strategy, seconds in (("slow", 100.0), ("quick", 2.0), ("quick", 4.0)):
+        outlook.add(strategy, seconds)
+    assert outlook.left(["slow", "quick", "quick"]) == pytest.approx((100 + 3 + 3) / 2)
+    assert outlook.left([]) == 0
+    assert outlook.left(["slow", "new"]) is None

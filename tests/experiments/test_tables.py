@@ -89,3 +89,48 @@ def test_csv_holds_every_row_and_column():
     assert lines[3]["error"] == "out of\npatience | really"
     assert lines[4]["level_accuracy"] == "0.5 None"
     assert lines[3]["leaf_accuracy"] == ""
+
+
+def test_columns_about_one_kind_of_images_stand_together():
+    names = ["leaf_accuracy", "oscr_unseen", "oscr_seen", "auroc_other_unseen", "hierarchical_f1", "fit_seconds"]
+    columns = columns_with_values(names, [dict.fromkeys(names, 0.5)])
+    assert [(column.key, column.group) for column in columns] == [
+        ("leaf_accuracy", ""),
+        ("hierarchical_f1", ""),
+        ("oscr_unseen", "new other"),
+        ("auroc_other_unseen", "new other"),
+        ("oscr_seen", "given other"),
+        ("fit_seconds", "time"),
+    ]
+
+
+def test_a_table_on_validation_images_says_so():
+    columns = columns_with_values(["leaf_accuracy"], ROWS)
+    text = as_table(config(validation="true"), ROWS, columns, ["Known: 0, 1."])
+    assert text.startswith("# small: VALIDATION, the test is unopened\n")
+    assert "VALIDATION" not in as_table(config(), ROWS, columns, ["Known: 0, 1."])
+
+
+SEVERAL = [
+    {"strategy": name, "seed": seed, "error": None, "leaf_accuracy": value}
+    for name, values in {"a": (0.80, 0.82, 0.90), "b": (0.90, 0.93, 0.99), "c": (0.905, 0.92, 0.99)}.items()
+    for seed, value in enumerate(values)
+]
+
+
+def test_a_second_table_tells_differences_and_the_first_who_is_tied():
+    columns = columns_with_values(["leaf_accuracy"], SEVERAL)
+    text = as_table(config(), SEVERAL, columns, [], baseline="a", footer="Opened once.")
+    assert "## Less a" in text
+    assert "**+10.0 ± 0.6 better** (3/3)" in text
+    assert next(line for line in text.splitlines() if line.startswith("| c ")).endswith("≈ |")
+    assert "≈: within one standard error of the best" in " ".join(text.split())
+    assert "\nOpened once.\n" in text
+    one_seed = [row for row in SEVERAL if row["seed"] == 0]
+    assert "## Less" not in as_table(config(), one_seed, columns, [], baseline="a")
+    assert "## Less" not in as_table(config(), SEVERAL, columns, [])
+
+
+def test_csv_without_rows_has_its_columns():
+    assert as_csv([], ("strategy", "mean")) == "strategy,mean\n"
+    assert as_csv([{"mean": 1, "more": 2}], ("strategy", "mean")).splitlines() == ["strategy,mean,more", ",1,2"]
