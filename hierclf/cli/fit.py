@@ -34,6 +34,9 @@ ESTIMATES = "How well newcomers should be noticed"
 @click.option("--weights", help="A file of weights for the backbone. [default: the published ones]")
 @click.option("--freeze/--fine-tune", "freeze", default=None, help="Keep the backbone, or train it. [default: keep]")
 @click.option("--epochs", type=int, help="Passes over the data when training. [default: by the number of images]")
+@click.option("--strategy", help="A way to train and to reject, by name: flat_other_class, knn, … [default: hierclf]")
+@click.option("--favour", metavar="CLASS", help="A class or meta-class not to miss: raise its recall …")
+@click.option("--favour-precision", type=float, help="… as far as it keeps this precision. [default: 0.9]")
 @click.option("--keep", type=float, help="Share of known images that must not be turned away. [default: 0.95]")
 @click.option("--promise", help="average, confident, per_class, cross, two_sided or none. [default: average]")
 @click.option("--confidence", type=float, help="Of the promise confident. [default: 0.95]")
@@ -60,6 +63,7 @@ def fit(
     run: str | None,
     taxonomy: str | None,
     other: tuple[str, ...],
+    strategy: str | None,
     settings: tuple[str, ...],
     resume: str | None,
     as_json: bool,
@@ -87,12 +91,15 @@ def fit(
             raise ConfigError("which pictures? hierclf fit DATA -o RUN")
         if given["node_gates"] is not None and "," in given["node_gates"]:
             given["node_gates"] = [name.strip() for name in given["node_gates"].split(",")]
-        chosen = {"backbone": "auto"} | {k: v for k, v in given.items() if v is not None} | assignments(settings)
+        chosen = {k: v for k, v in given.items() if v is not None} | assignments(settings)
+        chosen = _with_backbone(chosen, strategy)
         Settings.checked(_python(chosen))  # a typo is told before anything is made
+        _strategy(strategy, chosen)
         config = {
             "data": _absolute(data),
             "other": [_absolute(source) for source in other],
             "taxonomy": taxonomy if taxonomy is None else _absolute(taxonomy),
+            "strategy": strategy,
             "settings": chosen,
         }
         folder = RunFolder.create(run or Path("runs") / f"{Path(data).stem or 'run'}-1")
@@ -120,6 +127,31 @@ def _checked(config: Any, path: Path) -> dict[str, Any]:
 def _python(settings: dict[str, Any]) -> dict[str, Any]:
     """Settings as the Python API takes them: the word none for no backbone is None there."""
     return settings | ({"backbone": None} if settings.get("backbone") in ("none", "None") else {})
+
+
+def _with_backbone(settings: dict[str, Any], strategy: str | None) -> dict[str, Any]:
+    """The settings with a backbone, unless the strategy brings its own."""
+    from hierclf.strategies import strategies
+
+    own = {} if strategy is None else strategies[strategy].settings
+    return settings if "backbone" in own else {"backbone": "auto"} | settings
+
+
+def _strategy(name: str | None, settings: dict[str, Any]) -> Any:
+    """The strategy with these settings, or None for the usual way.
+
+    Raises:
+        HierclfError: there is none of that name, it cannot use the settings, or it is to learn from embeddings.
+    """
+    from hierclf.strategies import strategies
+
+    if name is None:
+        return None
+    python = _python(settings)
+    strategy = strategies[name].but(**python).checked()
+    if "backbone" in python and python["backbone"] is None:
+        raise ConfigError(f"--strategy {name} learns from pictures; with --backbone none leave --strategy out")
+    return strategy
 
 
 def assignments(pairs: tuple[str, ...]) -> dict[str, Any]:
@@ -162,26 +194,35 @@ def _taxonomy(source: str | None, typed: set[str]) -> Any:
 def _run(folder: Any, config: dict[str, Any], *, as_json: bool) -> None:
     from hierclf.classifier import HierarchicalClassifier
     from hierclf.runs import environment
+    from hierclf.taxonomy import Taxonomy
     from hierclf.training.checkpoint import load_checkpoint, save_checkpoint
     from hierclf.training.fine_tune import TrainingState
 
     settings = _python(config["settings"])
     folder.write_json("environment.json", environment())
-    classifier = HierarchicalClassifier(_taxonomy(config["taxonomy"], set(settings)), **settings)
-    images, labels, other = _sources(config, embeddings=settings["backbone"] is None)
+    taxonomy = _taxonomy(config["taxonomy"], set(settings))
+    strategy = _strategy(config.get("strategy"), config["settings"])
+    images, labels, other = _sources(config, embeddings=strategy is None and settings["backbone"] is None)
 
     def keep(state: TrainingState) -> None:
         save_checkpoint(state, folder / "checkpoints")
         folder.write_rows("metrics.jsonl", state.log)
 
-    classifier.fit(images, labels, other=other, state=load_checkpoint(folder / "checkpoints"), on_epoch=keep)
+    training: dict[str, Any] = {"state": load_checkpoint(folder / "checkpoints"), "on_epoch": keep}
+    if strategy is None:
+        classifier = HierarchicalClassifier(taxonomy, **settings).fit(images, labels, other=other, **training)
+    else:
+        given = Taxonomy.from_yaml(taxonomy) if isinstance(taxonomy, str) else taxonomy
+        classifier = strategy.fit(given, images, other=other, **training)
     metrics = _write(folder, config, classifier)
     folder.finish()
     if as_json:
         gate = classifier.model_.gate
         newcomers = [asdict(one) for one in gate.detections] if gate is not None else []
-        answer = {"run": str(folder.path), "notes": list(classifier.notes_), "metrics": metrics}
-        click.echo(json.dumps(answer | {"promise": gate and gate.promise.sentence, "newcomers": newcomers}))
+        favoured = getattr(classifier, "favoured_", None)
+        answer: dict[str, Any] = {"run": str(folder.path), "notes": list(classifier.notes_), "metrics": metrics}
+        answer |= {"promise": gate and gate.promise.sentence, "newcomers": newcomers}
+        click.echo(json.dumps(answer | {"favoured": favoured and favoured.to_dict()}))
         return
     _tell(folder, classifier, metrics)
 
@@ -199,16 +240,23 @@ def _sources(config: dict[str, Any], *, embeddings: bool) -> tuple[Any, Any, Any
 
 
 def _write(folder: Any, config: dict[str, Any], classifier: Any) -> dict[str, Any]:
-    """Model, tables and report into the run folder; the metrics of the calibration images are returned."""
+    """Model, tables and report into the run folder; the metrics of the calibration images are returned.
+
+    A strategy that makes its classifier out of another one has no images to be measured on, and so no metrics.
+    """
     from hierclf.data import image_to_pil
     from hierclf.held_out import examine_held_out
     from hierclf.report import RunContext, write_report
 
     classifier.save(folder / "model")
     classifier.taxonomy_.to_yaml(folder / "taxonomy.yaml")
+    folder.write_rows("metrics.jsonl", classifier.log_)
+    if getattr(classifier, "favoured_", None) is not None:
+        folder.write_json("favour.json", classifier.favoured_.to_dict())
+    if not hasattr(classifier, "prepared_"):
+        return {}
     prepared = classifier.prepared_
     folder.write_json("scan.json", {name: found.to_dict() for name, found in prepared.scans.items()})
-    folder.write_rows("metrics.jsonl", classifier.log_)
     examined, images = examine_held_out(classifier)
     metrics = examined.to_dict()
     folder.write_json("metrics.json", metrics)
@@ -241,20 +289,28 @@ def _tell(folder: Any, classifier: Any, metrics: dict[str, Any]) -> None:
     for note in classifier.notes_:
         if note != promise and not note.startswith(ESTIMATES):
             click.echo(f"note: {note}")
-    parts = classifier.prepared_.parts
-    click.echo(
-        f"{len(parts.fit)} images to learn from, {len(parts.tune)} for choices, "
-        f"{len(parts.calibration)} for the promise"
-    )
+    if hasattr(classifier, "prepared_"):
+        parts = classifier.prepared_.parts
+        click.echo(
+            f"{len(parts.fit)} images to learn from, {len(parts.tune)} for choices, "
+            f"{len(parts.calibration)} for the promise"
+        )
     if metrics.get("leaf_accuracy") is not None:
         click.echo(
-            f"accuracy on the {metrics['n_known']} images kept for the promise: {100 * metrics['leaf_accuracy']:.1f} %"
+            f"accuracy on the {metrics['n_known']} images kept for the promise: {100 * metrics['leaf_accuracy']:.1f} % "
+            f"({round(metrics['n_known'] * metrics['leaf_accuracy'])} right)"
         )
     if promise is not None:
         click.echo(f"promise: {promise}")
     _tell_newcomers(folder, classifier)
-    click.echo(f"\nrun:     {folder.path}\nreport:  {folder / 'report.html'}")
+    click.echo(f"\nrun:     {folder.path}")
+    if metrics:
+        click.echo(f"report:  {folder / 'report.html'}")
+    else:
+        click.echo("report:  none, this strategy keeps no pictures to measure itself on; hierclf evaluate makes one")
     click.echo(f"next:    hierclf predict {folder.path} PICTURES…")
+    if hasattr(classifier, "prepared_") and classifier.prepared_.other is None and model.gate is not None:
+        click.echo("better:  fit again with --other FOLDER of pictures that it should turn away, if there are any")
 
 
 def _tell_newcomers(folder: Any, classifier: Any) -> None:
@@ -277,7 +333,7 @@ def _tell_newcomers(folder: Any, classifier: Any) -> None:
     if len(found) > MOST_NODES:
         click.echo(f"  … and {len(found) - MOST_NODES} more, in {folder / 'model' / 'README.md'}")
     trained = " The backbone was trained on these classes, so new ones will be noticed less well."
-    click.echo(NEWCOMERS + (trained if classifier.fitted_.trained else ""))
+    click.echo(NEWCOMERS + (trained if hasattr(classifier, "fitted_") and classifier.fitted_.trained else ""))
 
 
 class _Stoppable:
