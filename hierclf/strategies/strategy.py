@@ -17,13 +17,11 @@ from importlib.util import find_spec
 from typing import Any, Protocol
 
 from hierclf.classifier import GATE_SETTINGS, HierarchicalClassifier
-from hierclf.decisions import rules
 from hierclf.errors import ConfigError
-from hierclf.gates import build_score, combinations
-from hierclf.heads import heads
-from hierclf.losses import classification_losses, other_losses
+from hierclf.gates import build_score
 from hierclf.settings import Settings
 from hierclf.taxonomy import Taxonomy
+from hierclf.training import check_choices
 
 KEPT = ("keep", "promise", "confidence")
 """Settings of the gate that say how many images are set aside to calibrate on, so a network is trained with them."""
@@ -96,15 +94,10 @@ class Strategy:
         """The strategy itself, if its settings can be used.
 
         Raises:
-            HierclfError: a setting, score, head, rule, loss or combination that does not exist or is out of range, or
-                an optional dependency that is not installed.
+            HierclfError: a setting, score, head, rule, loss or combination that does not exist, is out of range or
+                contradicts another, or an optional dependency that is not installed.
         """
         settings = Settings.checked(self.settings)
-        heads[settings.head]
-        rules[settings.rule]
-        combinations[settings.combine]
-        classification_losses[settings.loss]
-        other_losses[settings.other_loss]
         self._require_modules()
         if self.needs_other and not self.uses_other:
             raise ConfigError(f"{self.title!r} learns from images of other; it cannot do without them")
@@ -116,6 +109,7 @@ class Strategy:
                 if not (isinstance(pair, (list, tuple)) and len(pair) == 2 and isinstance(pair[1], Mapping)):
                     raise ConfigError(f"a gate score is a name or a pair of a name and its options, got {choice!r}")
                 build_score(pair[0], **pair[1])
+        check_choices(settings)
         return self
 
     def fit(
