@@ -654,6 +654,10 @@ def test_labels_are_text():
         ({"rule": "leef"}, "did you mean 'leaf'"),
         ({"backbone": "smal_cnn"}, "did you mean 'small_cnn'"),
         ({"embedding_loss": "supcom"}, "did you mean 'supcon'"),
+        ({"loss": "one_vs_rst"}, "did you mean 'one_vs_rest'"),
+        ({"loss": "one_vs_rest", "level_weights": "uniform"}, "teaches leaves and knows no levels"),
+        ({"classification_weight": 0}, "got embedding_loss=None"),
+        ({"embedding_loss": "supcon", "embedding_levels": [1, 1, 1]}, "has 3 weights and the taxonomy 2 levels"),
         ({"class_weights": "balance"}, "did you mean 'balanced'"),
         ({"class_weights": {"barr": 2.0}}, "did you mean 'bar'"),
         ({"node_weights": {"strait": 2.0}}, "did you mean 'straight'"),
@@ -816,6 +820,30 @@ def test_a_users_own_module_stays_as_it_is(freeze):
     assert torch.equal(trained, module.weight) == (freeze is not False)
     second = HierarchicalClassifier(SHAPES, **settings).fit(*glyphs(count=20))
     assert torch.equal(second.model_.backbone.features.weight, trained)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"loss": "one_vs_rest", "gate": ["max_logit"]},
+        {"other_loss": "objectosphere", "label_smoothing": 0.1},
+        {"embedding_loss": ["supcon", "ProxyAnchorLoss"], "embedding_levels": "all"},
+        {"embedding_loss": {"contrastive": {"levels": [1, 0.5]}}, "classification_weight": 0},
+        {"class_weights": "balanced_batches", "other_loss": "none"},
+    ],
+    ids=str,
+)
+def test_ways_to_train_end_in_a_model_that_works_and_can_be_saved(settings, tmp_path):
+    pictures, labels = glyphs(count=30)
+    model = HierarchicalClassifier(SHAPES, backbone="small_cnn", epochs=6, batch_size=16, **settings)
+    model.fit(pictures, labels, other=glyphs(STRANGE, 20)[0])
+    later, truth = glyphs(count=10, seed=9)
+    answers = model.predict(later)
+    assert (answers.leaf == truth).mean() >= 0.9
+    model.save(tmp_path / "model")
+    again = HierarchicalClassifier.load(tmp_path / "model")
+    assert again.predict(later).to_records() == answers.to_records()
+    assert {name: again.get_params()[name] for name in settings} == settings
 
 
 def test_surprising_choices_are_told():

@@ -18,8 +18,8 @@ OUTLIER_EXPOSURE_WEIGHT = 0.5
 OUTLIER_EXPOSURE_JOINS = 0.5
 """Share of the training after which the term joins in; what came before is the pretraining of the paper.
 
-There, a classifier that has been trained to the end is tuned for a tenth as many epochs, at a small rate. Here both
-happen in one training, along one falling rate: later than at half of it too little is left to change anything.
+There, a classifier that has been trained to the end is tuned for some more epochs at a small rate. Here both happen in
+one training along one falling rate, so joining in later teaches less.
 """
 
 
