@@ -32,7 +32,7 @@ import torch
 from torch import Tensor, nn
 
 import hierclf
-from hierclf.backbones import Backbone, Preprocessing, build_backbone
+from hierclf.backbones import Backbone, Preprocessing, Projection, build_backbone, projected, projection_of, unprojected
 from hierclf.dag import DagPlan, compile_plan
 from hierclf.errors import BundleError, HierclfError
 from hierclf.gates import Gate
@@ -181,12 +181,14 @@ def _tensors(model: Model) -> dict[str, Tensor]:
 def _backbone_settings(backbone: Backbone | None) -> dict[str, Any] | None:
     if backbone is None:
         return None
-    return {
+    settings: dict[str, Any] = {
         "name": backbone.name,
         "weights": backbone.weights,
         "pretrained": backbone.pretrained,
         "preprocessing": backbone.preprocessing.to_dict(),
     }
+    projection = projection_of(backbone)
+    return settings if projection is None else settings | {"projection": projection.dim}
 
 
 def _classes_checksum(facts: Mapping[str, Any]) -> str:
@@ -321,7 +323,7 @@ def _load_backbone(
     preprocessing = Preprocessing.from_dict(settings["preprocessing"])
     try:
         if isinstance(module, Backbone):
-            module = module.features
+            module = unprojected(module).features
         built = build_backbone(
             name if module is None else copy.deepcopy(module), weights=None, preprocessing=preprocessing
         )
@@ -331,6 +333,13 @@ def _load_backbone(
     backbone = Backbone(
         built.features, preprocessing, name=name, weights=settings["weights"], pretrained=bool(settings["pretrained"])
     )
+    if "projection" in settings:  # folders without one, and those of the first versions, do not name it
+        outputs, weight = settings["projection"], tensors["features.projection.linear.weight"]
+        if weight.shape != (outputs, backbone.dim):  # before a layer of any claimed width is made
+            raise BundleError(
+                f"the projection is {tuple(weight.shape)}, expected {(outputs, backbone.dim)} by its settings"
+            )
+        backbone = projected(backbone, Projection(backbone.dim, outputs))
     _load_into(backbone, "backbone", tensors)
     return backbone.freeze()
 

@@ -2,7 +2,8 @@
 
 Images are read batch by batch, so memory does not grow with their number, and an image that cannot be read costs its
 own row and nothing else. With a cache, an image that this backbone has seen before (by content, never by name) is not
-embedded again.
+embedded again. Where a backbone ends in a projection, it is the frozen part before it that is cached: the projection
+costs nothing, and many can be tried on one frozen part.
 """
 
 from __future__ import annotations
@@ -15,7 +16,16 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Subset
 
-from hierclf.backbones import Backbone, EmbeddingCache, Preprocessing, embed, fingerprint
+from hierclf.backbones import (
+    Backbone,
+    EmbeddingCache,
+    Preprocessing,
+    embed,
+    fingerprint,
+    project_rows,
+    projection_of,
+    unprojected,
+)
 from hierclf.data import ImageDataset, ImageSet, collate, content_hash
 from hierclf.errors import ImageError
 from hierclf.progress import Progress, silent
@@ -47,7 +57,8 @@ class Batch:
     """Some images of a set, ready for the backbone.
 
     Args:
-        images_BCHW: preprocessed, float32; of shape ``(0,)`` when none could be read.
+        images_BCHW: preprocessed, float32; of shape ``(0,)`` when none could be read. Embeddings ``(B, D)`` where these
+            take the place of images.
         index_B: their places in the set, int64.
         errors: pairs (place, what was wrong) of images of this batch that could not be read.
     """
@@ -109,11 +120,13 @@ def embed_batches(
     Yields:
         Embeddings of the next images; places of errors count from the first of them.
     """
-    start = 0
+    start, projection = 0, projection_of(backbone)
     stream = batches(image_set, backbone.preprocessing, range(len(image_set)), batch_size=batch_size, workers=workers)
     for batch in progress(stream, -(-len(image_set) // batch_size), "embedding"):
         count = len(batch.index_B) + len(batch.errors)
-        rows_BD = embed(backbone, [(batch.images_BCHW, batch.index_B - start)], count, device=device)
+        rows_BD = embed(unprojected(backbone), [(batch.images_BCHW, batch.index_B - start)], count, device=device)
+        if projection is not None:
+            rows_BD = project_rows(projection, rows_BD)
         errors = {place - start: error for place, error in batch.errors}
         for row in (~rows_BD.isfinite().all(1)).nonzero()[:, 0].tolist():
             errors.setdefault(row, f"{image_set.names[start + row]}: the backbone gives NaN or infinity for this image")
@@ -144,6 +157,18 @@ def embed_images(
             set may give another picture each time.
         progress: how to show how far it is.
     """
+    projection = projection_of(backbone)
+    if projection is not None:
+        before = embed_images(
+            unprojected(backbone),
+            image_set,
+            device=device,
+            batch_size=batch_size,
+            workers=workers,
+            cache=cache,
+            progress=progress,
+        )
+        return Embedded(embedding_nD=project_rows(projection, before.embedding_nD), errors=before.errors)
     result_nD = torch.full((len(image_set), backbone.dim), torch.nan)
     errors: dict[int, str] = {}
     todo = list(range(len(image_set)))

@@ -76,6 +76,10 @@ MODELS = {
     "small network": lambda: images("small_cnn"),
     "own module, frozen": lambda: images(Averages()),
     "own module, trained": lambda: images(Averages(), freeze=False),
+    "own module, frozen, with a projection": lambda: images(Averages(), projection=6),
+    "projection by an embedding loss alone": lambda: images(
+        Averages(), projection=6, embedding_loss="supcon", classification_weight=0.0
+    ),
 }
 
 
@@ -711,3 +715,34 @@ def test_what_is_no_model_is_told(tmp_path):
     for path in (tmp_path, tmp_path / "nowhere", __file__, tmp_path / "nul\0"):
         with pytest.raises(BundleError, match=r"there is no model in|cannot be put together"):
             HierarchicalClassifier.load(path)
+
+
+# ---------------------------------------------------------------------------------------------------------- projections
+
+
+def test_the_folder_of_a_projected_backbone_names_its_width_and_other_folders_do_not(tmp_path):
+    for settings, expected in (({"projection": 6}, 6), ({}, None)):
+        model, data = images(Averages(), **settings)
+        model.save(tmp_path / "model")
+        written = json.loads((tmp_path / "model" / "model.json").read_text())
+        assert written["backbone"].get("projection") == expected
+        assert ("projection" in written["backbone"]) == (expected is not None)
+        loaded = HierarchicalClassifier.load(tmp_path / "model", backbone=model.model_.backbone)
+        np.testing.assert_array_equal(loaded.embed(data), model.embed(data))
+
+
+@pytest.mark.parametrize("claimed", [7, 10**12, -3, "six", 1.5, None])
+def test_a_projection_of_another_width_than_its_tensors_is_refused(claimed, tmp_path):
+    images(Averages(), projection=6)[0].save(tmp_path / "model")
+    edit(tmp_path / "model", lambda settings: settings["backbone"].update(projection=claimed))
+    seal(tmp_path / "model")
+    with pytest.raises(BundleError, match=r"the projection is \(6, 16\), expected"):
+        load_bundle(tmp_path / "model", backbone=Averages())
+
+
+def test_a_projection_that_is_not_there_is_refused(tmp_path):
+    images(Averages())[0].save(tmp_path / "model")
+    edit(tmp_path / "model", lambda settings: settings["backbone"].update(projection=6))
+    seal(tmp_path / "model")
+    with pytest.raises(BundleError):
+        load_bundle(tmp_path / "model", backbone=Averages())

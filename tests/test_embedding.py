@@ -7,7 +7,7 @@ from PIL import Image
 from torch import nn
 
 from hierclf import embedding
-from hierclf.backbones import Backbone, EmbeddingCache, Preprocessing, build_backbone
+from hierclf.backbones import Backbone, EmbeddingCache, Preprocessing, Projection, build_backbone, projected
 from hierclf.data import load_images
 from hierclf.embedding import batches, embed_batches, embed_images
 from tests.synthetic import glyphs, write_folder
@@ -209,3 +209,32 @@ def test_progress_is_told_the_number_of_batches(backbone):
     embed_images(backbone, load_images(glyphs(count=5)[0]), batch_size=8, progress=progress)
     assert told == [(3, "embedding")]
     assert embedding.BATCH == 64
+
+
+# ---------------------------------------------------------------------------------------------------------- projections
+
+
+def test_the_part_before_a_projection_is_what_the_cache_keeps(backbone, tmp_path):
+    images, cache = forms(tmp_path / "images")["files"], EmbeddingCache(tmp_path / "cache")
+    plain = embed_images(backbone, images, cache=cache).embedding_nD
+    seen = backbone.features.seen
+    assert seen == len(images)
+    for outputs in (3, 5):
+        both = projected(backbone, Projection(2, outputs).standardise(plain))
+        seen = backbone.features.seen  # `projected` tries two black images
+        found = embed_images(both, images, cache=cache).embedding_nD
+        assert backbone.features.seen == seen
+        with torch.no_grad():
+            torch.testing.assert_close(found, both.features.projection.eval()(plain))
+        assert torch.equal(embed_images(both, images).embedding_nD, found)  # all of it computed
+        streamed = [part.embedding_nD for part in embed_batches(both, images, batch_size=3)]
+        assert torch.equal(torch.cat(streamed), found)
+
+
+def test_an_image_that_cannot_be_read_has_no_projection_either(backbone, tmp_path):
+    images = load_images(write_folder(tmp_path, count=2))
+    images.images[3].write_bytes(b"")
+    both = projected(backbone, Projection(2, 4))
+    for embedded in (embed_images(both, images), next(embed_batches(both, images))):
+        assert list(embedded.errors) == [3]
+        assert embedded.embedding_nD.isnan().any(1).nonzero().flatten().tolist() == [3]

@@ -104,7 +104,7 @@ def unprojected(backbone: Backbone) -> Backbone:
     return backbone.features.backbone if isinstance(backbone.features, ProjectedFeatures) else backbone
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def project_rows(projection: Projection, embedding_nD: Tensor) -> Tensor:
     """What a projection, in evaluation mode, makes of embeddings, float32 on the CPU, shape ``(n, P)``.
 

@@ -9,24 +9,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hierclf.backbones import Backbone, EmbeddingCache, choose_device
+from hierclf.backbones import Backbone, EmbeddingCache, choose_device, project_rows, projected
 from hierclf.dag import DagPlan, compile_plan
 from hierclf.data import ImageSet
 from hierclf.embedding import embed_images
-from hierclf.errors import DataError
+from hierclf.errors import ConfigError, DataError
 from hierclf.gates.knn import even_sample
 from hierclf.heads import Head, heads
 from hierclf.losses import label_weights
 from hierclf.negatives import NegativeRecipe
 from hierclf.progress import Progress
 from hierclf.settings import Settings
-from hierclf.training.balance import RESAMPLED, image_weights
 from hierclf.training.bench import Bench, FrozenViews
 from hierclf.training.chance import seeded
 from hierclf.training.choices import level_weights
 from hierclf.training.embedded_negatives import EmbeddedNegatives, embed_negatives, of_recipe
 from hierclf.training.fine_tune import TrainingState, fine_tune
-from hierclf.training.material import TrainingImages
 from hierclf.training.negatives import (
     MadeEmbeddings,
     NegativeChoice,
@@ -35,6 +33,8 @@ from hierclf.training.negatives import (
     whole_recipe,
 )
 from hierclf.training.preparation import Prepared
+from hierclf.training.projecting import train_projection
+from hierclf.training.roles import held_out, of_other, to_learn_from
 from hierclf.training.schedule import Schedule, plan_schedule
 
 # n known images, m images of other, D embedding, N nodes, K nodes on the longest path
@@ -51,7 +51,9 @@ class Features:
     Args:
         embedding_nD: embeddings of the known images, float32, or float64 where they were given.
         other_mD: of the images of other, or None.
-        head: the head that was trained with the backbone, or None.
+        backbone: what the model reads images by: the given one, or it with a projection; None where embeddings were
+            given.
+        head: the head that was trained with the backbone or its projection, or None.
         log: one entry per epoch of training.
         notes: what was surprising, in sentences.
         made: negatives that were made of the known images, or None.
@@ -59,6 +61,7 @@ class Features:
 
     embedding_nD: Tensor
     other_mD: Tensor | None
+    backbone: Backbone | None = None
     head: Head | None = None
     log: tuple[dict[str, float], ...] = ()
     notes: tuple[str, ...] = ()
@@ -66,7 +69,16 @@ class Features:
 
 
 def given_features(prepared: Prepared, settings: Settings) -> Features:
-    """Embeddings that the user gave."""
+    """Embeddings that the user gave.
+
+    Raises:
+        ConfigError: a projection of them is wanted.
+    """
+    if settings.projection is not None:
+        raise ConfigError(
+            f"projection={settings.projection} is trained on a frozen backbone and kept as its end, and with "
+            "backbone=None there is none; give images and a backbone, or leave projection out"
+        )
     assert isinstance(prepared.images, Tensor)
     assert prepared.other is None or isinstance(prepared.other, Tensor)
     notes = []
@@ -78,15 +90,42 @@ def given_features(prepared: Prepared, settings: Settings) -> Features:
 def frozen_features(
     prepared: Prepared, backbone: Backbone, settings: Settings, *, cache: EmbeddingCache | None, progress: Progress
 ) -> Features:
-    """Embeddings of a backbone that stays as it is; those that the cache knows are not computed again."""
+    """Embeddings of a backbone that stays as it is; those that the cache knows are not computed again.
+
+    Where a projection is wanted, it is trained on them, and what it makes of them are the embeddings.
+    """
     notes = []
     if not backbone.pretrained:
         notes.append("The backbone is frozen although its weights are random; freeze=False trains it.")
-    if settings.embedding_loss is not None:
+    if settings.embedding_loss is not None and settings.projection is None:
         notes.append(f"embedding_loss={settings.embedding_loss!r} was not used: the backbone is frozen.")
     known_nD, other_mD = _embed_all(prepared, backbone.freeze(), settings, cache, progress)
     choice, made = _frozen_negatives(prepared, backbone, settings, known_nD, other_mD, progress)
-    return Features(embedding_nD=known_nD, other_mD=other_mD, notes=(*notes, *choice.notes), made=made)
+    features = Features(
+        embedding_nD=known_nD, other_mD=other_mD, backbone=backbone, notes=(*notes, *choice.notes), made=made
+    )
+    return features if settings.projection is None else _projected(features, backbone, prepared, settings, progress)
+
+
+def _projected(
+    features: Features, backbone: Backbone, prepared: Prepared, settings: Settings, progress: Progress
+) -> Features:
+    """The same with a projection trained on them; negatives teach the gate, the projection does without them."""
+    done = train_projection(prepared, features.embedding_nD, features.other_mD, settings, progress=progress)
+
+    def through(embedding_nD: Tensor) -> Tensor:
+        return project_rows(done.projection, embedding_nD)
+
+    made, other_mD = features.made, features.other_mD
+    return replace(
+        features,
+        embedding_nD=through(features.embedding_nD),
+        other_mD=None if other_mD is None else through(other_mD),
+        backbone=projected(backbone, done.projection),
+        head=done.head,
+        log=done.log,
+        made=None if made is None else replace(made, embedding_MD=through(made.embedding_MD)),
+    )
 
 
 def trained_features(
@@ -100,7 +139,18 @@ def trained_features(
     state: TrainingState | None,
     on_epoch: Callable[[TrainingState], None] | None,
 ) -> Features:
-    """Train the backbone, in place, together with a head; then embed with what it has become."""
+    """Train the backbone, in place, together with a head; then embed with what it has become.
+
+    Where the classification loss weighs nothing, no head has learnt, and one has to be fitted.
+
+    Raises:
+        ConfigError: a projection is wanted, which is for a backbone that stays as it is.
+    """
+    if settings.projection is not None:
+        raise ConfigError(
+            f"projection={settings.projection} is for a frozen backbone, and this one is trained; freeze it "
+            "(freeze=True, --freeze), or leave projection out"
+        )
     schedule = plan_schedule(
         settings,
         level_weights(settings, prepared.taxonomy),
@@ -113,11 +163,11 @@ def trained_features(
     log = fine_tune(
         backbone.unfreeze(),
         head,
-        _to_learn_from(prepared, settings),
-        _held_out(prepared),
+        to_learn_from(prepared, settings),
+        held_out(prepared),
         weight_NK.float(),
         schedule,
-        other=_other(prepared),
+        other=of_other(prepared),
         negatives=choice.recipe,
         device=choose_device(settings.device),
         workers=settings.workers,
@@ -129,7 +179,15 @@ def trained_features(
     made = None
     if choice.recipe is not None:
         made = _read_with(choice, _negatives(prepared, backbone, settings, choice.recipe, prepared.parts.fit))
-    return Features(embedding_nD=known_nD, other_mD=other_mD, head=head, log=tuple(log), notes=choice.notes, made=made)
+    return Features(
+        embedding_nD=known_nD,
+        other_mD=other_mD,
+        backbone=backbone,
+        head=head if schedule.classification_weight > 0 else None,
+        log=tuple(log),
+        notes=choice.notes,
+        made=made,
+    )
 
 
 def _bench(
@@ -147,7 +205,7 @@ def _bench(
         label_n=torch.from_numpy(prepared.label_n),
         fit=prepared.parts.fit,
         tune=prepared.parts.tune,
-        other=_other(prepared),
+        other=of_other(prepared),
         backbone=backbone,
         plan=plan,
         weight_NK=weight_NK,
@@ -204,36 +262,6 @@ def _read_with(choice: NegativeChoice, made: EmbeddedNegatives) -> MadeEmbedding
         return None
     kind_M = choice.recipe.kind_TN[made.how_M, made.label_M]
     return MadeEmbeddings(embedding_MD=made.embedding_MD, kind_M=kind_M, scores=choice.scores)
-
-
-def _to_learn_from(prepared: Prepared, settings: Settings) -> TrainingImages:
-    assert isinstance(prepared.images, ImageSet)
-    places = prepared.parts.fit
-    labels, chosen, taxonomy = prepared.label_n[places], settings.class_weights, prepared.taxonomy
-
-    def draw(generator: np.random.Generator) -> np.ndarray:
-        return image_weights(labels, chosen, taxonomy, generator).place_m
-
-    weights = image_weights(labels, chosen, taxonomy, np.random.default_rng(settings.seed)).weight_m
-    return TrainingImages(
-        images=prepared.images.subset(places),
-        label_n=torch.from_numpy(labels),
-        weight_n=None if weights is None else torch.from_numpy(weights).float(),
-        draw=draw if chosen in RESAMPLED else None,
-    )
-
-
-def _held_out(prepared: Prepared) -> TrainingImages:
-    assert isinstance(prepared.images, ImageSet)
-    places = prepared.parts.tune
-    return TrainingImages(images=prepared.images.subset(places), label_n=torch.from_numpy(prepared.label_n[places]))
-
-
-def _other(prepared: Prepared) -> TrainingImages | None:
-    if prepared.other is None or prepared.kind_m is None:
-        return None
-    assert isinstance(prepared.other, ImageSet)
-    return TrainingImages(images=prepared.other, label_n=torch.from_numpy(prepared.kind_m))
 
 
 def _embed_all(

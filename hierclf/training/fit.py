@@ -113,7 +113,7 @@ def fit_model(
         answering, favoured = _favouring(answering, features, prepared, settings, weight_NK, trained=trained)
         ungated = Model(
             plan=plan,
-            backbone=backbone,
+            backbone=features.backbone,
             head=answering.head,
             gate=None,
             operation=Operation(rule=settings.rule),

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from hierclf.backbones import Backbone, EmbeddingCache, Preprocessing, build_backbone
+from hierclf.backbones import Backbone, EmbeddingCache, Preprocessing, build_backbone, projection_of, unprojected
 from hierclf.dag import compile_plan
-from hierclf.errors import DataError
+from hierclf.errors import ConfigError, DataError
 from hierclf.losses import label_weights
 from hierclf.progress import silent
 from hierclf.settings import Settings
@@ -102,7 +102,8 @@ def test_an_image_that_goes_bad_between_scan_and_embedding_is_named(tmp_path):
 def test_negatives_of_a_trained_backbone_are_embedded_with_what_it_has_become():
     shapes = prepare_images(*glyphs(count=30), glyphs(STRANGE, 5)[0], SHAPES, **DIVISION)
     plan = compile_plan(SHAPES)
-    backbone = build_backbone("small_cnn", weights=None, image_size=(12, 12), grey=True)
+    with seeded(0):
+        backbone = build_backbone("small_cnn", weights=None, image_size=(12, 12), grey=True)
     features = trained_features(
         shapes,
         backbone,
@@ -147,3 +148,88 @@ def test_of_given_embeddings_no_negatives_can_be_made():
 
 def test_without_negatives_there_are_none(shapes):
     assert frozen_features(shapes, backbone_of(), Settings(), cache=None, progress=silent).made is None
+
+
+# ---------------------------------------------------------------------------------------------------------- projections
+
+
+def test_a_projection_is_trained_on_embeddings_that_are_computed_once(shapes, tmp_path):
+    cache = EmbeddingCache(tmp_path)
+    plain = frozen_features(shapes, backbone_of(), Settings(), cache=cache, progress=silent)
+    for name in ("hierarchical", "one_vs_rest"):
+        backbone = backbone_of()
+        settings = Settings(projection=5, epochs=3, loss=name, embedding_loss="supcon", averaging=0.9)
+        features = frozen_features(shapes, backbone, settings, cache=cache, progress=silent)
+        assert backbone.features.seen <= 2  # a dry run
+        assert features.embedding_nD.shape == (40, 5)
+        assert features.other_mD.shape == (10, 5)
+        assert len(features.log) == 3
+        assert {"embedding_loss", "other_loss", "held_out_accuracy"} <= set(features.log[0])
+        assert features.head.linear.weight.shape[1] == 5
+        assert features.notes == ()
+        assert unprojected(features.backbone) is backbone
+        with torch.no_grad():
+            expected = projection_of(features.backbone)(plain.embedding_nD)
+            pixels = backbone.preprocessing.batch(shapes.images.images)
+            torch.testing.assert_close(features.backbone(pixels), expected, atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(features.embedding_nD, expected)
+
+
+def test_a_projection_follows_from_the_seed(shapes):
+    def rows(seed):
+        settings = Settings(projection=4, epochs=2, seed=seed)
+        return frozen_features(shapes, backbone_of(), settings, cache=None, progress=silent).embedding_nD
+
+    first = rows(0)
+    torch.manual_seed(5)
+    assert torch.equal(rows(0), first)
+    assert not torch.equal(rows(1), first)
+
+
+def test_the_gate_reads_negatives_as_they_are_projected(shapes):
+    settings = Settings(projection=4, epochs=2, negatives=["upside_down", "shuffled_4x4"])
+    made = frozen_features(shapes, backbone_of(), settings, cache=None, progress=silent).made
+    plain = Settings(negatives=["upside_down", "shuffled_4x4"])
+    before = frozen_features(shapes, backbone_of(), plain, cache=None, progress=silent).made
+    assert made.embedding_MD.shape == (len(before.embedding_MD), 4)
+    assert torch.equal(made.kind_M, before.kind_M)
+
+
+def test_without_a_classification_loss_no_head_has_learnt(shapes):
+    settings = {"classification_weight": 0.0, "embedding_loss": "supcon", "epochs": 2}
+    plan = compile_plan(SHAPES)
+    backbone = backbone_of()
+    trained = trained_features(
+        shapes,
+        backbone,
+        Settings(**settings),
+        plan,
+        label_weights(plan, "leaf"),
+        progress=silent,
+        state=None,
+        on_epoch=None,
+    )
+    frozen = frozen_features(shapes, backbone_of(), Settings(projection=4, **settings), cache=None, progress=silent)
+    for features in (trained, frozen):
+        assert features.head is None
+        assert len(features.log) == 2
+        assert "classification_loss" not in features.log[0]
+    assert not torch.equal(backbone.features.weight, torch.ones(12))
+
+
+def test_a_projection_needs_a_frozen_backbone(shapes):
+    plan = compile_plan(SHAPES)
+    with pytest.raises(ConfigError, match=r"projection=4 is for a frozen backbone, .*freeze it"):
+        trained_features(
+            shapes,
+            backbone_of(),
+            Settings(projection=4),
+            plan,
+            label_weights(plan, "leaf"),
+            progress=silent,
+            state=None,
+            on_epoch=None,
+        )
+    prepared = prepare_embeddings(*clouds(), None, LETTERS, **DIVISION)
+    with pytest.raises(ConfigError, match=r"projection=4 is trained on a frozen backbone .*give images and a backbone"):
+        given_features(prepared, Settings(projection=4))

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from hierclf.progress import silent
+from hierclf.settings import Settings
+from hierclf.training import prepare_images
+from hierclf.training.projecting import train_projection
+from tests.synthetic import SHAPES, STRANGE, glyphs
+
+DIVISION = {"keep": 0.95, "calibration_share": 0.15, "seed": 0}
+
+
+@pytest.fixture(scope="module")
+def prepared():
+    return prepare_images(*glyphs(count=40), glyphs(STRANGE, 20)[0], SHAPES, **DIVISION)
+
+
+@pytest.fixture(scope="module")
+def rows(prepared):
+    """Known images and those of other as clouds around centres of their own, in 30 directions."""
+    chance = np.random.default_rng(0)
+    centres = 2 * chance.normal(size=(len(SHAPES.nodes) + 2, 30))
+    known = centres[prepared.label_n] + chance.normal(size=(len(prepared.label_n), 30))
+    other = centres[len(SHAPES.nodes) + prepared.kind_m] + chance.normal(size=(len(prepared.kind_m), 30))
+    return torch.from_numpy(known), torch.from_numpy(other)
+
+
+def test_it_learns_and_reads_by_the_images_to_learn_from(prepared, rows):
+    done = train_projection(prepared, *rows, Settings(projection=6, epochs=15), progress=silent)
+    assert max(entry["held_out_accuracy"] for entry in done.log) > 0.95
+    fit = rows[0][prepared.parts.fit]
+    torch.testing.assert_close(done.projection.mean_D, fit.mean(0).float())
+    assert done.projection.scale.item() == pytest.approx(fit.var(0, correction=0).mean().sqrt().item())
+    assert not done.projection.training
+    assert not any(parameter.requires_grad for parameter in done.projection.parameters())
+
+
+def test_classes_that_weigh_nothing_are_not_learnt(prepared, rows):
+    """The losses and weights of a network hold for a projection too."""
+    weights = {"bar": 0.0, "pole": 0.0}
+    done = train_projection(
+        prepared, rows[0], None, Settings(projection=6, epochs=10, class_weights=weights), progress=silent
+    )
+    places = prepared.parts.calibration
+    with torch.no_grad():
+        log_probs = done.head.node_log_probs(done.head(done.projection(rows[0][places].float())))
+    leaf_slots = [SHAPES.index(leaf) for leaf in SHAPES.leaves]
+    said = np.array(SHAPES.leaves)[log_probs[:, leaf_slots].argmax(1).numpy()]
+    assert not np.isin(said, list(weights)).any()
+
+
+def test_images_of_other_are_learnt_from(prepared, rows):
+    def known_share(other):
+        done = train_projection(prepared, rows[0], other, Settings(projection=6, epochs=10), progress=silent)
+        with torch.no_grad():
+            return float(done.head.leaf_scores(done.head(done.projection(rows[1].float()))).logsumexp(1).mean())
+
+    assert known_share(rows[1]) < known_share(None) - 0.5
