@@ -60,7 +60,12 @@ def calibrate_model(
         HierclfError: a setting, or too few images for a score.
     """
     images = _gate_images(model, embedding_nD, other_mD, prepared, made, earlier, trained)
-    usual = made.scores if made else usual_root_scores(other=images.other is not None, given=model.backbone is None)
+    taught = trained and settings.other_loss != "none"  # the features tell other apart already, as far as it was shown
+    usual = usual_root_scores(
+        other=images.other is not None and not taught, given=model.backbone is None, trained=trained
+    )
+    if made is not None and made.scores:
+        usual = made.scores
     gate = build_gate(images, settings, usual)
     notes = [] if gate is None else _estimates(gate, trained)
     if gate is not None and (not gate.promise.holds or settings.promise == "per_class"):

@@ -115,7 +115,7 @@ def choose_negatives(bench: Bench) -> NegativeChoice:
     recipe = surviving_left_out(bench, names)
     if recipe is None:
         return NegativeChoice(notes=("No negatives were made: every class survives every transformation.",))
-    usual = default_scores(other=bench.other is not None)
+    usual = default_scores(other=bench.other is not None and bench.frozen is not None, trained=bench.frozen is None)
     if asked != "auto":
         return NegativeChoice(recipe=recipe, scores=(*usual, "made"), notes=(_used(recipe, bench),))
     return _tried(bench, recipe, usual, held_out_F)

@@ -172,7 +172,8 @@ def _at_root(
     root = _pairs(gate_scores(settings.gate) or tuple(usual_scores))
     asked = tuple(pair for pair in root if pair[0] != "made" and not pair[0].startswith("ood:"))
     is_open = gate_scores(settings.gate) == () and len(asked) == len(root)
-    additions: tuple[Choice, ...] = tuple((name, {}) for name in ROOT_ADDITIONS) if is_open else ()
+    named = {name for name, _ in root}
+    additions: tuple[Choice, ...] = tuple((name, {}) for name in ROOT_ADDITIONS if is_open and name not in named)
     if rounds is None or not asked:
         return root, _Outer()
     other = images.other
@@ -222,12 +223,13 @@ def _pairs(scores: Sequence[Any]) -> tuple[Choice, ...]:
     return tuple((choice, {}) if isinstance(choice, str) else (choice[0], choice[1]) for choice in scores)
 
 
-def usual_root_scores(*, other: bool, given: bool) -> tuple[str, ...]:
+def usual_root_scores(*, other: bool, given: bool, trained: bool = False) -> tuple[str, ...]:
     """The root's scores where the user names none.
 
     Args:
-        other: whether there are images of other.
+        other: whether there are images of other that the backbone has not learnt from.
         given: whether embeddings were given, which may differ in length as well as in direction.
+        trained: whether the backbone was trained on the known images.
     """
-    usual = default_scores(other=other)
+    usual = default_scores(other=other, trained=trained)
     return ("mahalanobis", *usual) if given and "mahalanobis" not in usual else usual

@@ -209,6 +209,8 @@ def test_usual_scores_of_the_root():
     assert usual_root_scores(other=False, given=False) == ("mahalanobis++", "knn")
     assert usual_root_scores(other=False, given=True) == ("mahalanobis", "mahalanobis++", "knn")
     assert usual_root_scores(other=True, given=True) == ("mahalanobis", "mahalanobis++", "knn", "outlier")
+    assert usual_root_scores(other=False, given=False, trained=True) == ("knn", "vim")
+    assert usual_root_scores(other=True, given=False, trained=True) == ("knn", "vim", "outlier")
 
 
 def test_no_gate_stands_where_no_image_could_say_what_is_usual(groups):
