@@ -27,6 +27,10 @@ from hierclf.training import LabelledEmbeddings, fit_head
 
 # n images, D embedding, L leaves, S slots, E edges and T nodes of the borrowed tree
 
+FEWEST = 5
+"""Images of every class that a network has not learnt from, from which on the tree is found in those alone: it drives
+the images that it learns from apart until all classes look equally far from each other."""
+
 
 def on_discovered_tree(trained: HierarchicalClassifier, gate: Mapping[str, Any]) -> HierarchicalClassifier:
     """The network of a fitted classifier under a classifier per node of a tree found in its embeddings.
@@ -37,7 +41,8 @@ def on_discovered_tree(trained: HierarchicalClassifier, gate: Mapping[str, Any])
     """
     plan = trained.model_.plan
     learnt, chosen = lessons(trained)
-    tree = discovered_tree(learnt, plan, seed=trained.seed)
+    telling = chosen if trained.fitted_.trained and _fewest(chosen, learnt) >= FEWEST else learnt
+    tree = discovered_tree(telling, plan, seed=trained.seed)
     head, earlier = (
         PerNodeHead(learnt.embedding_nD.shape[1], tree.plan, generator=torch.Generator().manual_seed(trained.seed))
         for _ in range(2)
@@ -102,6 +107,12 @@ def induced_head(tree: BorrowedTree, head: FlatHead) -> BorrowedTreeHead:
     weight, bias = head.linear.weight.detach(), head.linear.bias.detach()
     weight_ED, bias_E = ((share_EL @ part.double()).to(part.dtype) for part in (weight, bias))
     return BorrowedTreeHead.holding(tree, weight_ED, bias_E, head.plan)
+
+
+def _fewest(images: Lessons, classes: Lessons) -> int:
+    """Images of the class with the fewest of them, among classes that others have images of."""
+    count_L = torch.bincount(images.slot_n, minlength=int(classes.slot_n.max()) + 1)
+    return int(count_L[torch.unique(classes.slot_n)].min())
 
 
 def _in_tree(images: Lessons, tree: BorrowedTree) -> LabelledEmbeddings:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from hierclf import HierarchicalClassifier, Taxonomy
 from hierclf.dag import compile_plan
 from hierclf.heads import FlatHead
+from hierclf.strategies import borrowed_trees
 from hierclf.strategies.borrowed_trees import (
     discovered_tree,
     induced_head,
@@ -15,7 +18,7 @@ from hierclf.strategies.borrowed_trees import (
     on_discovered_tree,
     on_induced_tree,
 )
-from hierclf.strategies.network import Lessons
+from hierclf.strategies.network import Lessons, lessons, under_head
 from tests.conftest import ONE_LEAF
 
 PAIRS = Taxonomy.from_edges({"all": ["one", "two"], "one": ["a", "c"], "two": ["b", "d", "e"]})
@@ -146,3 +149,20 @@ def test_hard_routing_goes_along_the_borrowed_tree_and_not_the_declared_one(trai
         assert leaf == leaves[int(node)]
     soft = on_induced_tree(trained, {**GATE, "rule": "leaf"})
     np.testing.assert_array_equal(soft.predict_node_proba(rows), proba)
+
+
+def test_a_trained_network_finds_its_tree_in_images_that_it_has_not_learnt_from(trained, monkeypatch):
+    asked = []
+
+    def remembered(images, plan, *, seed):
+        asked.append(len(images))
+        return discovered_tree(images, plan, seed=seed)
+
+    monkeypatch.setattr(borrowed_trees, "discovered_tree", remembered)
+    learnt, chosen = lessons(trained)
+    for was_trained, count in ((False, len(learnt)), (True, len(chosen))):
+        network = under_head(trained, trained.model_.head, None)
+        network.fitted_ = replace(network.fitted_, trained=was_trained)
+        network.model_ = network.fitted_.model
+        on_discovered_tree(network, {**GATE, "rule": "leaf"})
+        assert asked.pop() == count
