@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from hierclf.decisions import Decisions
 from hierclf.errors import DataError
 from hierclf.evaluation import evaluate_reading
 from hierclf.metrics import MEASURES
@@ -212,3 +214,13 @@ def test_what_is_new_below_no_meta_class_is_refused(by_hand):
     by_hand.labels[0] = -1
     with pytest.raises(DataError, match="got other"):
         judge(by_hand, novel_n=new)
+
+
+def test_where_the_rule_routes_its_leaf_counts_and_elsewhere_the_likeliest(by_hand):
+    routed = [replace(row, leaf="a" if row.leaf else "") for row in by_hand.decisions]
+    by_hand.decisions = Decisions(routed)
+    assert judge(by_hand).metrics["leaf_accuracy"] == pytest.approx(3 / 5), "M alone is asked"
+    report = judge(by_hand, terms=usual_terms(by_hand.threshold, by_hand.alpha, routed=True))
+    assert report.metrics["leaf_accuracy"] == pytest.approx(1 / 5), "of 0, 0, 1, a and b the a alone"
+    assert report.metrics["level_accuracy"] == pytest.approx([2 / 6, 1 / 5]), "b is a letter as well"
+    assert report.metrics["auroc_other"] == judge(by_hand).metrics["auroc_other"]
