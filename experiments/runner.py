@@ -29,8 +29,6 @@ from hierclf.errors import ConfigError
 from hierclf.strategies import Strategy
 from hierclf.taxonomy import Taxonomy
 
-__all__ = ["Experiment", "Outcome", "made_in_words", "outdated", "prepare", "run"]
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Outcome:

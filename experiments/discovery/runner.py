@@ -16,10 +16,11 @@ from experiments.discovery.planted import Planting, plant
 from experiments.discovery.problem import Problem
 from experiments.discovery.ways import Way, ways
 from experiments.discovery.writing import write_tables
-from experiments.hold_out.runner import made_now, measured_row
+from experiments.hold_out.runner import measured_row
 from experiments.journal import Journal
-from experiments.results import ENVIRONMENT, LOG, ExperimentFolder
-from experiments.runner import Outcome, made_in_words
+from experiments.record import begin_record, made_in_words
+from experiments.results import ExperimentFolder
+from experiments.runner import Outcome
 from experiments.tables import Row
 from hierclf.discovery.agreement import compare
 from hierclf.errors import ConfigError
@@ -96,10 +97,7 @@ def run(experiment: DiscoveryExperiment, folder: ExperimentFolder, journal: Jour
         ConfigError: earlier results in the folder were measured on other images.
     """
     config = experiment.config
-    journal.keep_in(folder.path / LOG)
-    journal.note(command)
-    made = made_now(command, config.seeds)
-    folder.write_json(ENVIRONMENT, made)
+    made = begin_record(folder, journal, command=command, seeds=config.seeds)
     rows: list[Row] = []
     for seed in config.seeds:
         for problem in experiment.problems(seed):

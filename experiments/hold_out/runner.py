@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-import hierclf
 from experiments.hold_out.config import HoldOutConfig
 from experiments.hold_out.division import HeldOut, Material, hold_out, load_material
 from experiments.hold_out.measurement import BY_DISTRIBUTION, Bench
 from experiments.hold_out.writing import write_tables
 from experiments.journal import Journal, duration
-from experiments.results import ENVIRONMENT, LOG, ExperimentFolder
-from experiments.runner import Outcome, made_in_words
+from experiments.record import begin_record, made_in_words
+from experiments.results import ExperimentFolder
+from experiments.runner import Outcome
 from experiments.tables import Row
 from hierclf.errors import ConfigError, HierclfError
-from hierclf.runs import environment
 from hierclf.strategies import Strategy
 
 
@@ -72,10 +71,7 @@ def run(experiment: HoldOutExperiment, folder: ExperimentFolder, journal: Journa
         ConfigError: earlier results in the folder were measured on other images.
     """
     config = experiment.config
-    journal.keep_in(folder.path / LOG)
-    journal.note(command)
-    made = made_now(command, config.seeds)
-    folder.write_json(ENVIRONMENT, made)
+    made = begin_record(folder, journal, command=command, seeds=config.seeds)
     rows: list[Row] = []
     sentences: dict[int, list[str]] = {}
     for seed in config.seeds:
@@ -154,18 +150,6 @@ def measured_row(
         journal.say(f"{place}: failed: {row['error']}")
     folder.write_row(row)
     return row
-
-
-def made_now(command: str, seeds: Sequence[int]) -> dict[str, Any]:
-    """How a run is made, to put on record."""
-    return {
-        "command": command,
-        "started": time.strftime("%Y-%m-%d %H:%M:%S"),
-        "seeds": list(seeds),
-        "threads": torch.get_num_threads(),
-        "version": hierclf.__version__,
-        **environment(),
-    }
 
 
 def _told(row: Row) -> str:

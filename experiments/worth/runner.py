@@ -10,10 +10,11 @@ from typing import Any
 import torch
 
 from experiments.hold_out.division import HeldOut, Material, hold_out, load_material
-from experiments.hold_out.runner import earlier_row, made_now, measured_row
+from experiments.hold_out.runner import earlier_row, measured_row
 from experiments.journal import Journal
-from experiments.results import ENVIRONMENT, LOG, ExperimentFolder
-from experiments.runner import Outcome, made_in_words
+from experiments.record import begin_record, made_in_words
+from experiments.results import ExperimentFolder
+from experiments.runner import Outcome
 from experiments.tables import Row
 from experiments.worth.config import Cell, WorthConfig
 from experiments.worth.measurement import Bench
@@ -59,10 +60,7 @@ def run(experiment: WorthExperiment, folder: ExperimentFolder, journal: Journal,
         ConfigError: earlier results in the folder were measured on other images.
     """
     config = experiment.config
-    journal.keep_in(folder.path / LOG)
-    journal.note(command)
-    made = made_now(command, config.seeds)
-    folder.write_json(ENVIRONMENT, made)
+    made = begin_record(folder, journal, command=command, seeds=config.seeds)
     rows: list[Row] = []
     order = [cell.name for cell in config.all_cells()]
     held_out = {seed: experiment.held_out(seed) for seed in config.seeds}
