@@ -42,7 +42,7 @@ from experiments.document import NOTHING, plain
 from experiments.rows import gathered
 from hierclf.errors import ConfigError, HierclfError
 from hierclf.registry import did_you_mean
-from hierclf.strategies import Strategy, strategies
+from hierclf.strategies import Strategy, described, strategies
 
 Checked = TypeVar("Checked", bound=BaseModel)
 
@@ -293,7 +293,8 @@ def build_strategy(name: str, entry: Any, common: Mapping[str, Any]) -> Strategy
 
     Args:
         name: its name in the config; where it is a registered one, that is its base.
-        entry: its own settings, with ``title``, ``base`` and ``use_other`` among them, or nothing.
+        entry: its own settings, with ``title``, ``base`` and ``use_other`` among them; or nothing, for a strategy as it
+            is registered.
         common: settings that all strategies have.
 
     Raises:
@@ -302,19 +303,15 @@ def build_strategy(name: str, entry: Any, common: Mapping[str, Any]) -> Strategy
     entry = plain(entry) or {}
     if not isinstance(entry, dict):
         raise ConfigError(f"strategies.{name}: expected settings as 'name: value', got {entry!r}")
-    settings = dict(entry)
+    if "seed" in {**common, **entry}:
+        raise ConfigError(f"strategies.{name}: the seed comes from 'seeds'; leave the setting 'seed' out")
+    if name not in strategies:
+        base = {} if entry else {"base": name}  # a bare name that is not registered is a typo, not one of our own
+        entry = {"title": name, **base, **entry}
     try:
-        base = strategies[str(settings.pop("base", name if name in strategies else "hierclf"))]
-        use_other = settings.pop("use_other", base.uses_other)
-        if not isinstance(use_other, bool):
-            raise ConfigError(f"use_other: expected true or false, got {use_other!r}")
-        if "seed" in {**common, **settings}:
-            raise ConfigError("the seed comes from 'seeds'; leave the setting 'seed' out")
-        title = str(settings.pop("title", base.title if name in strategies else name))
-        settings = {"backbone": "auto", **common, **base.settings, **settings}
-        return replace(base, title=title, settings=settings, uses_other=use_other).checked()
+        return described(entry, called=name, common={"backbone": "auto", **common})
     except HierclfError as error:
-        raise ConfigError(f"strategies.{name}: {error}") from error
+        raise ConfigError(f"strategies.{error}") from error
 
 
 def _sentence(fault: Any, kind: type[BaseModel]) -> str:

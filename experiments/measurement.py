@@ -13,7 +13,7 @@ import json
 import time
 from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from experiments.sealed import Exam, Judging, Lessons
@@ -46,10 +46,11 @@ ABOUT_OTHER = (
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Network:
-    """A fitted classifier, and how long that took."""
+    """A fitted classifier, how long that took, and whether an earlier strategy has trained it."""
 
     classifier: HierarchicalClassifier
     fit_seconds: float
+    shared: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -117,6 +118,7 @@ class Bench:
         metrics = {
             **whole,
             "promise_kept": promise_kept(whole),
+            "trainings": int(not network.shared),
             **seconds,
             **per_kind(classifier, reading, exam),
         }
@@ -129,7 +131,8 @@ class Bench:
             trained = self._networks[key]
             started = time.perf_counter()
             refitted = strategy.refit(trained.classifier)
-            return replace(trained, classifier=refitted, fit_seconds=trained.fit_seconds + _since(started))
+            seconds = trained.fit_seconds + _since(started)
+            return Network(classifier=refitted, fit_seconds=seconds, shared=True)
         started = time.perf_counter()
         if self._warmer is not None:
             self._warmer.warm(strategy, self.lessons, self.judging.split)

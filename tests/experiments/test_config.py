@@ -7,7 +7,7 @@ from experiments.document import read_document
 from hierclf.errors import ConfigError
 
 FOLDER = Path(__file__).parents[2] / "experiments" / "configs"
-OWN = ("discovery_", "hold_out_", "worth_")  # read by packages of their own
+OWN = ("discovery_", "hold_out_", "weights_", "worth_")  # read by packages of their own
 CONFIGS = sorted(path for path in FOLDER.glob("*.yaml") if not path.stem.startswith(OWN))
 SMALLEST = {"name": "small", "data": {"source": "sklearn:digits"}, "strategies": {"hierclf": ""}}
 
@@ -79,6 +79,10 @@ def test_a_strategy_is_a_base_with_settings_of_its_own():
         (
             {"strategies": {"ours": {"base": "hierclff"}}},
             "strategies.ours: no strategy named 'hierclff'; did you mean 'hierclf'?",
+        ),
+        (
+            {"strategies": {"flat_mps": ""}},
+            "strategies.flat_mps: no strategy named 'flat_mps'; did you mean 'flat_msp'?",
         ),
         ({"strategies": {"ours": {"epoch": "3"}}}, "strategies.ours: no setting named 'epoch'; did you mean 'epochs'?"),
         ({"strategies": {"ours": {"gate": ["kn"]}}}, "strategies.ours: no score named 'kn'; did you mean 'knn'?"),

@@ -57,12 +57,13 @@ def test_a_shared_network_measures_the_same_as_one_of_its_own(bench, division, m
     strategy = strategies["hierclf"].but(**SMALL, gate=["energy"], rule="leaf")
     shared = bench.measure(strategy, "shared")
     alone = bench_of(division, tmp_path).measure(strategy)
-    clocks = ("fit_seconds", "predict_seconds")
-    assert {name: value for name, value in shared.metrics.items() if name not in clocks} == {
-        name: value for name, value in alone.metrics.items() if name not in clocks
+    own = ("fit_seconds", "predict_seconds", "trainings")
+    assert {name: value for name, value in shared.metrics.items() if name not in own} == {
+        name: value for name, value in alone.metrics.items() if name not in own
     }
     assert shared.classifier.model_.backbone is measured.classifier.model_.backbone
     assert shared.metrics["fit_seconds"] >= measured.metrics["fit_seconds"], "as if it had come alone"
+    assert [one.metrics["trainings"] for one in (measured, shared, alone)] == [1, 0, 1]
 
 
 def test_the_seed_is_that_of_the_bench(bench, measured):
