@@ -48,7 +48,7 @@ def on_local_classifiers(trained: HierarchicalClassifier, gate: Mapping[str, Any
         embedding_nD=torch.cat([learnt.embedding_nD, chosen.embedding_nD]),
         slot_n=torch.cat([learnt.slot_n, chosen.slot_n]),
     )
-    head, earlier = (head_of(fit_local_classifiers(part, plan), plan, part.embedding_nD) for part in (both, learnt))
+    head, earlier = (head_of(fit_local_classifiers(part, plan), plan) for part in (both, learnt))
     return under_head(trained, head, earlier).refit_gate(**gate)
 
 
@@ -85,15 +85,14 @@ def ways(slot_n: Tensor, plan: DagPlan) -> npt.NDArray[np.str_]:
     return rows
 
 
-def head_of(local: Any, plan: DagPlan, embedding_nD: Tensor) -> PerNodeHead:
-    """The local classifiers as one head, in the dtype of the embeddings; it gives the labels that they give.
+def head_of(local: Any, plan: DagPlan) -> PerNodeHead:
+    """The local classifiers as one head in float64, in which they were fitted; it gives the labels that they give.
 
     Args:
         local: from `fit_local_classifiers`.
         plan: the compiled taxonomy.
-        embedding_nD: whose width and dtype the head takes.
     """
-    head = PerNodeHead(embedding_nD.shape[1], plan).double()
+    head = PerNodeHead(local.n_features_in_, plan).double()
     weight_ED, bias_E = torch.zeros_like(head.linear.weight), torch.full_like(head.linear.bias, NEVER)
     row_of = {plan.nodes[child]: row for row, child in enumerate(plan.child_E.tolist())}
     separator, graph = local.separator_, local.hierarchy_
@@ -109,5 +108,5 @@ def head_of(local: Any, plan: DagPlan, embedding_nD: Tensor) -> PerNodeHead:
                 weight, bias = (torch.cat([torch.zeros_like(part), part]) for part in (weight, bias))
             weight_ED[rows], bias_E[rows] = weight, bias
     head.load_state_dict({"linear.weight": weight_ED, "linear.bias": bias_E})
-    head.to(embedding_nD.dtype).requires_grad_(False).eval()
+    head.requires_grad_(False).eval()
     return head

@@ -147,7 +147,8 @@ class Strategy:
         plain = HierarchicalClassifier()
         wanted = {name: self.settings.get(name, getattr(plain, name)) for name in GATE_SETTINGS}
         finished = self.finish_with(network, wanted)
-        finished.network_ = network
+        if self.finish_with is not fit_gate_only:
+            finished.network_ = network  # for the next strategy, which may want the head that was trained
         return finished
 
     @property

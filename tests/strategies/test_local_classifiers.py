@@ -42,7 +42,7 @@ def test_the_head_gives_the_labels_that_hiclass_predicts(taxonomy, generator):
     plan = compile_plan(taxonomy)
     images = drawn(plan, generator)
     local = fit_local_classifiers(images, plan)
-    head = head_of(local, plan, images.embedding_nD)
+    head = head_of(local, plan)
     new_BD = 3 * torch.randn(400, 6, generator=generator, dtype=torch.float64)
     told = last_labels(local, new_BD)
     ours = [plan.nodes[node] for node in top_down(head.node_log_probs(head(new_BD)), plan)]
@@ -54,7 +54,7 @@ def test_the_probabilities_at_each_node_are_those_of_its_local_classifier(genera
     plan = compile_plan(UNEVEN)
     images = drawn(plan, generator)
     local = fit_local_classifiers(images, plan)
-    head = head_of(local, plan, images.embedding_nD)
+    head = head_of(local, plan)
     new_BD = torch.randn(30, 6, generator=generator, dtype=torch.float64)
     member_BN = head.node_log_probs(head(new_BD)).exp()
     for node in local.hierarchy_.nodes:
@@ -83,7 +83,6 @@ def test_a_class_without_images_is_never_answered(generator):
     head = head_of(
         fit_local_classifiers(Lessons(embedding_nD=whole.embedding_nD[kept], slot_n=whole.slot_n[kept]), plan),
         plan,
-        whole.embedding_nD,
     )
     log_probs_BN = head.node_log_probs(head(whole.embedding_nD))
     assert log_probs_BN.isfinite().all()
@@ -93,7 +92,7 @@ def test_a_class_without_images_is_never_answered(generator):
 def test_only_children_all_the_way_down(generator):
     plan = compile_plan(CHAIN)
     images = drawn(plan, generator)
-    head = head_of(fit_local_classifiers(images, plan), plan, images.embedding_nD)
+    head = head_of(fit_local_classifiers(images, plan), plan)
     torch.testing.assert_close(
         head.node_log_probs(head(images.embedding_nD)), torch.zeros(20, plan.num_nodes, dtype=torch.float64)
     )
@@ -138,3 +137,14 @@ def test_the_strategy_is_hiclass_on_the_images_that_do_not_calibrate(generator):
     assert finished.head == "per_node"
     assert trained.head == "flat", "the network itself stays as it was"
     assert strategies["hiclass"].finish_with is on_local_classifiers
+
+
+def test_single_precision_changes_no_label(generator):
+    plan = compile_plan(UNEVEN)
+    whole = drawn(plan, generator)
+    images = Lessons(embedding_nD=whole.embedding_nD.float(), slot_n=whole.slot_n)
+    local = fit_local_classifiers(images, plan)
+    head = head_of(local, plan)
+    told = last_labels(local, images.embedding_nD.double())
+    ours = top_down(head.node_log_probs(head(images.embedding_nD.double())), plan)
+    assert [plan.nodes[node] for node in ours] == told
