@@ -160,7 +160,9 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         averaging: decay of an exponential moving average of the weights, which is what training ends with (0.999, say);
             0 averages nothing.
         patience: epochs without improvement after which to stop.
-        augmentation: ``"auto"``, ``"glyphs"``, ``"photos"`` or ``"none"``.
+        augmentation: how images to learn from are changed: ``"auto"``, ``"glyphs"``, ``"photos"``, each also with
+            ``_strong``, ``"trivial_augment"``, ``"rand_augment"``, ``"erasing"`` or ``"none"``; several are joined by
+            ``+``.
         negatives: whether to learn from images that are made of the known ones and show none of their classes (mirrored
             or turned glyphs, say): ``"none"``, names of transformations (see `hierclf.negatives.transformations`), or
             ``"auto"``, which lets held-out classes decide; a training then takes about four times as long.

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import nn
 
-from hierclf.backbones import augmentations, backbones, build_backbone, choose_device
+from hierclf.backbones import backbones, build_backbone, choose_device, named_changes
 from hierclf.data import BALANCES
 from hierclf.decisions import rules
 from hierclf.errors import ConfigError
@@ -41,8 +41,7 @@ def check_choices(settings: Settings) -> None:
     guarantees[settings.promise]
     node_score_names(settings.node_gates)
     choose_device(settings.device)
-    if settings.augmentation != "auto":
-        augmentations[settings.augmentation]
+    named_changes(settings.augmentation)
     named_transformations(settings.negatives)
     for choice in gate_scores(settings.gate) or ():
         name, options = (choice, {}) if isinstance(choice, str) else choice

@@ -25,6 +25,7 @@ from tests.conftest import TWO_LEVEL
         ({"gate": {"knn": 3}}, "options of a gate score are given by name, got 3"),
         ({"combine": "fischer"}, "no combination named 'fischer'; did you mean 'fisher'?"),
         ({"augmentation": "glyph"}, "no augmentation named 'glyph'; did you mean 'glyphs'?"),
+        ({"augmentation": "photos+erase"}, "no augmentation named 'erase'; did you mean 'erasing'?"),
         ({"embedding_loss": "triplet"}, "no embedding loss named 'triplet'; did you mean 'triplet_semihard'?"),
         ({"class_weights": "balance"}, "no class_weights named 'balance'; did you mean 'balanced'?"),
         ({"level_weights": "leef"}, "no level_weights named 'leef'; did you mean 'leaf'?"),
@@ -47,6 +48,11 @@ def test_a_name_that_is_wrong_is_told_before_any_data(settings, message):
         check_choices(Settings.checked(settings))
     assert message in str(caught.value)
     assert isinstance(caught.value, (ConfigError, UnknownName))
+
+
+def test_augmentations_may_be_joined():
+    for name in ("auto", "glyphs_strong", "photos+erasing", "trivial_augment+erasing"):
+        check_choices(Settings(augmentation=name))
 
 
 def test_the_defaults_are_fine():
