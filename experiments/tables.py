@@ -22,7 +22,7 @@ The checksums are ``split`` (of the division of the images), ``taxonomy`` and ``
 """
 
 
-GROUPS = {"_seen": "given other", "_unseen": "new other", "_far": "far other", "_seconds": "time"}
+GROUPS = {"_seen": "given other", "_unseen": "new other", "_far": "far other", "_seconds": "time", "trainings": "time"}
 """What columns are about, by how their names end; the others are about known images, or about all."""
 
 VALIDATION = "VALIDATION"
