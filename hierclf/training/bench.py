@@ -9,7 +9,7 @@ n images, m images of other, B images of one part, D embedding
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -116,10 +116,12 @@ class Network:
 def short_training(bench: Bench, places: np.ndarray, recipe: NegativeRecipe | None) -> Network:
     """A copy of the backbone and a new head, trained for a share of the steps of the training itself.
 
-    Where the backbone is frozen, it stays as it is, and the head is fitted on its embeddings.
+    Where the backbone is frozen, it stays as it is, and the head is fitted on its embeddings; where the classification
+    loss weighs nothing, the head is fitted on what the backbone has become.
     """
     if bench.frozen is not None:
-        return Network(backbone=bench.backbone, head=_fitted_head(bench, bench.frozen, places))
+        rows_nD = bench.frozen.embedding_nD
+        return Network(backbone=bench.backbone, head=_fitted_head(bench, places, lambda some: rows_nD[some]))
     backbone = copy.deepcopy(bench.backbone)
     with seeded(bench.settings.seed):
         head: Head = heads[bench.settings.head](backbone.dim, bench.plan)  # type: ignore[assignment]  # it is one
@@ -142,7 +144,10 @@ def short_training(bench: Bench, places: np.ndarray, recipe: NegativeRecipe | No
         workers=bench.settings.workers,
         progress=progress,
     )
-    return Network(backbone=backbone.freeze(), head=head)
+    backbone.freeze()
+    if bench.schedule.classification_weight == 0:
+        head = _fitted_head(bench, places, lambda some: embedded(bench, backbone, bench.images.subset(some)))
+    return Network(backbone=backbone, head=head)
 
 
 def known_evidence(bench: Bench, network: Network, places: np.ndarray) -> Evidence:
@@ -184,13 +189,14 @@ def embedded(bench: Bench, backbone: Backbone, images: ImageSet) -> Tensor:
     return embedding_BD
 
 
-def _fitted_head(bench: Bench, frozen: FrozenViews, places: np.ndarray) -> Head:
+def _fitted_head(bench: Bench, places: np.ndarray, embedding_of: Callable[[np.ndarray], Tensor]) -> Head:
+    """A head fitted on the embeddings of some known images, with those for choices of the same classes."""
     seen = set(bench.label_n[places].tolist())
     tune = bench.tune[[label in seen for label in bench.label_n[bench.tune].tolist()]]
-    head: Head = heads["flat"](frozen.embedding_nD.shape[1], bench.plan, generator=bench.chance())  # type: ignore[assignment]
     train, held_out = (
-        LabelledEmbeddings(embedding_BD=frozen.embedding_nD[rows], label_B=bench.label_n[rows])
-        for rows in (places, tune)
+        LabelledEmbeddings(embedding_BD=embedding_of(some), label_B=bench.label_n[some]) for some in (places, tune)
     )
+    width = train.embedding_BD.shape[1]
+    head: Head = heads["flat"](width, bench.plan, generator=bench.chance())  # type: ignore[assignment]  # it is one
     fit_head(head, train, held_out, label_weights(bench.plan, "leaf").float(), penalties=(PENALTY,))
     return head

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from hierclf.data import load_images
+from hierclf.losses import EmbeddingChoice
 from hierclf.negatives import NegativeRecipe
-from hierclf.training import TrainingImages
+from hierclf.training import Schedule, TrainingImages
 from hierclf.training import bench as module
 from hierclf.training.bench import FrozenViews, known_evidence, made_evidence, short_training
 from hierclf.training.embedded_negatives import EmbeddedNegatives
@@ -99,3 +100,17 @@ def test_a_frozen_backbone_is_never_asked(monkeypatch):
     assert (known.logits_BC.argmax(1) == known.label_B).double().mean() > 0.9
     everything = NegativeRecipe(names=("mixed",), allowed_TN=torch.ones(1, len(SIGNS.nodes), dtype=torch.bool))
     assert len(made_evidence(bench, network, bench.fit, everything)[1]) == 9
+
+
+def test_a_head_that_training_leaves_alone_is_fitted_afterwards():
+    bench = bench_of(count=40, epochs=8)
+    alone = Schedule(
+        epochs=8,
+        batch_size=16,
+        augmentation="none",
+        classification_weight=0.0,
+        embedding_losses=(EmbeddingChoice(name="supcon", weight=1.0),),
+    )
+    network = short_training(dataclasses.replace(bench, schedule=alone), bench.fit, None)
+    evidence = known_evidence(bench, network, bench.tune)
+    assert (evidence.logits_BC.argmax(1) == evidence.label_B).double().mean() > 0.8
