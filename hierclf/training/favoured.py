@@ -109,8 +109,13 @@ class Favoured:
             return f"'{self.node}' keeps its odds: {why} ({have})."
         asked = "at least" if self.reached else "no weight reaches the"
         closest = "" if self.reached else "; this one comes closest"
+        begin = (
+            f"Favoured '{self.node}': its odds are multiplied"
+            if self.factor > 1
+            else f"'{self.node}' is said too often for the precision: its odds are multiplied"
+        )
         return (
-            f"Favoured '{self.node}': its odds are multiplied by {self.factor:.3g}. On {where} its recall goes from "
+            f"{begin} by {self.factor:.3g}. On {where} its recall goes from "
             f"{100 * self.recall_before:.1f} to {_percent(self.recall_after)} "
             f"({_signed(self.recall_after - self.recall_before, self.recall_error)}), its precision from "
             f"{_number(self.precision_before)} to {_percent(self.precision_after)} ({asked} {100 * self.wanted:g} % "
@@ -120,8 +125,9 @@ class Favoured:
     def _price(self) -> str:
         if self.others_before is None or self.others_after is None or self.others_error is None:
             return ""
+        begin = "The price: of all others" if self.others_after < self.others_before else "Of all others"
         told = (
-            f" The price: of all others {100 * self.others_before:.1f} → {_percent(self.others_after)} are right "
+            f" {begin} {100 * self.others_before:.1f} → {_percent(self.others_after)} are right "
             f"({_signed(self.others_after - self.others_before, self.others_error)})"
         )
         if self.payers:

@@ -39,6 +39,7 @@ def test_the_price_names_the_classes_that_lose_most_and_no_more():
 @pytest.mark.parametrize(
     ("change", "told"),
     [
+        ({"factor": 0.5}, "'shirt' is said too often for the precision: its odds are multiplied by 0.5."),
         ({"factor": 1.0}, "no weight raises its recall beyond chance at a precision of at least 60 %"),
         ({"factor": 1.0, "reached": False}, "no weight reaches a precision of 60 %, or comes clearly closer"),
         ({"reached": False}, "no weight reaches the 60 % that were asked for; this one comes closest"),
