@@ -8,7 +8,7 @@ equal purposes.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -119,7 +119,7 @@ def divide(material: Material, config: WeightsConfig, *, seed: int) -> Divided:
     if not len(train) or not len(test):
         raise DataError(f"no images to {'test on' if len(train) else 'learn from'} of {len(taxonomy.leaves)} classes")
     used = {name: material.hashes[name] for images in (train, test) for name in images.names}
-    return Divided(taxonomy=taxonomy, train=replace(train), test=test, hashes=used)
+    return Divided(taxonomy=taxonomy, train=train, test=test, hashes=used)
 
 
 def _of(images: ImageSet, taxonomy: Taxonomy) -> ImageSet:
