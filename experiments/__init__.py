@@ -6,7 +6,10 @@ divided into known, given as other and never seen, which strategies and which se
 =================  ===================================================================================================
 `document`         YAML as plain text values, and ``key=value`` on the command line
 `config`           what a config may say, checked before anything is read
+`rows`             which strategies are compared: those of the config, and of files that it includes
 `sources`          data by name: scikit-learn's digits, idx files, class folders, torchvision
+`roles`            which class is known, given as other, never seen, or far as well
+`validation`       a rehearsal on the images to learn from alone
 `protocol`         which images are learnt from and which are tested on, with a checksum
 `measurement`      one strategy on one protocol: fit, look at the test images once, measure
 `columns`          what a table may show, in plain words
@@ -15,6 +18,7 @@ divided into known, given as other and never seen, which strategies and which se
 `tables`           rows of numbers as Markdown and CSV
 `journal`          what happens, line by line
 `run`              the command
+`results_page`     the tables of several runs on one page
 `hold_out`         another kind of experiment: what is held out must be sent to where it belongs
 =================  ===================================================================================================
 """
