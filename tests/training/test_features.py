@@ -114,7 +114,7 @@ def test_negatives_of_a_trained_backbone_are_embedded_with_what_it_has_become():
         state=None,
         on_epoch=None,
     )
-    assert features.made.scores == ("mahalanobis++", "knn", "outlier", "made")  # images of other are at hand as well
+    assert features.made.scores == ("knn", "vim", "made")
     assert features.made.embedding_MD.shape == (len(features.made.kind_M), 128)
     assert 0 < len(features.made.kind_M) <= len(shapes.parts.fit)
     assert features.notes[0].startswith("Learnt from negatives made of the known images (shuffled_4x4)")
