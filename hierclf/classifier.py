@@ -116,6 +116,8 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         embedding_loss: a loss on the embedding itself: ``"triplet_semihard"``, ``"supcon"``, ``"contrastive"``, or any
             loss of pytorch-metric-learning by the name of its class (``"ProxyAnchorLoss"``). Several are a list, or a
             mapping from names to options: ``{"supcon": {"weight": 0.5, "levels": "all", "temperature": 0.1}}``.
+            ``"auto"`` is ``"supcon"`` where a backbone learns from random weights, and None where it knows something
+            already or is frozen.
         embedding_weight: the weight of those without a ``weight`` of their own.
         embedding_levels: which classes embedding losses tell apart: ``"leaf"``, ``"all"`` levels alike, or one weight
             per level, level 1 first; for those without ``levels`` of their own.
@@ -204,8 +206,8 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         loss: str = "hierarchical",
         classification_weight: float = 1.0,
         label_smoothing: float = 0.0,
-        embedding_loss: str | Sequence[str] | Mapping[str, Any] | None = None,
-        embedding_weight: float = 0.5,
+        embedding_loss: str | Sequence[str] | Mapping[str, Any] | None = "auto",
+        embedding_weight: float = 1.0,
         embedding_levels: str | Sequence[float] = "leaf",
         other_loss: str = "kinds",
         other_weight: float = 1.0,

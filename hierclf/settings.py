@@ -64,8 +64,8 @@ class Settings(BaseModel):
     loss: str = "hierarchical"
     classification_weight: Weight = 1.0
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    embedding_loss: Annotated[Any, BeforeValidator(_nothing)] = None
-    embedding_weight: Weight = 0.5
+    embedding_loss: Annotated[Any, BeforeValidator(_nothing)] = "auto"
+    embedding_weight: Weight = 1.0
     embedding_levels: Any = "leaf"
     other_loss: str = "kinds"
     other_weight: Weight = 1.0

@@ -6,8 +6,9 @@
 ``effective``         weight ∝ (1 − β) / (1 − β^n_c): the more images a class has, the less news the next one brings
 ``oversample``        classes are repeated until each has as many images as the largest
 ``undersample``       images are left out until each class has as many as the smallest
-``balanced_batches``  as ``oversample``, in rounds of one image of every class: so every run of them, and every batch,
-                      holds every class equally often, give or take one
+``balanced_batches``  rounds of one image of every class, as many images in all as there are: every run of them, and
+                      every batch, holds every class equally often, give or take one; small classes are repeated, and
+                      of large ones another part is seen each time
 ====================  ==================================================================================================
 
 The effective number of samples is from Cui, Jia, Lin, Song and Belongie, *Class-Balanced Loss Based on Effective Number
@@ -92,10 +93,10 @@ def _drawn(member_m: NDArray[np.intp], size: int, generator: np.random.Generator
 
 
 def _rounds(class_n: NDArray[np.intp], images_c: NDArray[np.intp], generator: np.random.Generator) -> NDArray[np.int64]:
-    """Every class once, in one order, then every class once more, and so on until the largest has been seen."""
-    columns = []
+    """Every class once, in one order, then every class once more, until there are as many images as there were."""
+    rounds, columns = -(-len(class_n) // len(images_c)), []
     for place in generator.permutation(len(images_c)):
-        drawn = _drawn(np.flatnonzero(class_n == place), int(images_c.max()), generator)
+        drawn = _drawn(np.flatnonzero(class_n == place), rounds, generator)
         columns.append(generator.permutation(drawn))
     return np.stack(columns, axis=1).ravel()
 

@@ -72,7 +72,7 @@ class EmbeddingChoice:
     """
 
     name: str
-    weight: float = 0.5
+    weight: float = 1.0
     levels: str | tuple[float, ...] = "leaf"
     options: tuple[tuple[str, Any], ...] = ()
 

@@ -32,7 +32,7 @@ def routed(title: str, network: Mapping[str, Any], finish: Finish = fit_gate_onl
 
 
 FAMILIES = {
-    "declared": routed("declared taxonomy", {"head": "per_node", "level_weights": "leaf"}),
+    "declared": routed("declared taxonomy", {**NETWORK, "head": "per_node"}),
     "discovered": routed("discovered taxonomy", NETWORK, on_discovered_tree),
     "nbdt": routed("NBDT's induced tree", NETWORK, on_induced_tree),
 }

@@ -25,6 +25,7 @@ from hierclf.training.chance import seeded
 from hierclf.training.choices import level_weights
 from hierclf.training.embedded_negatives import EmbeddedNegatives, embed_negatives, of_recipe
 from hierclf.training.fine_tune import TrainingState, fine_tune
+from hierclf.training.loss_choices import unused_losses
 from hierclf.training.negatives import (
     MadeEmbeddings,
     NegativeChoice,
@@ -97,8 +98,8 @@ def frozen_features(
     notes = []
     if not backbone.pretrained:
         notes.append("The backbone is frozen although its weights are random; freeze=False trains it.")
-    if settings.embedding_loss is not None and settings.projection is None:
-        notes.append(f"embedding_loss={settings.embedding_loss!r} was not used: the backbone is frozen.")
+    strangers = prepared.other is not None
+    notes.extend(unused_losses(settings, trained=settings.projection is not None, strangers=strangers))
     known_nD, other_mD = _embed_all(prepared, backbone.freeze(), settings, cache, progress)
     choice, made = _frozen_negatives(prepared, backbone, settings, known_nD, other_mD, progress)
     features = Features(
@@ -176,6 +177,7 @@ def trained_features(
         on_epoch=on_epoch,
     )
     known_nD, other_mD = _embed_all(prepared, backbone.freeze(), settings, None, progress)
+    strangers = prepared.other is not None or choice.recipe is not None
     made = None
     if choice.recipe is not None:
         made = _read_with(choice, _negatives(prepared, backbone, settings, choice.recipe, prepared.parts.fit))
@@ -185,7 +187,7 @@ def trained_features(
         backbone=backbone,
         head=head if schedule.classification_weight > 0 else None,
         log=tuple(log),
-        notes=choice.notes,
+        notes=(*unused_losses(settings, trained=True, strangers=strangers), *choice.notes),
         made=made,
     )
 

@@ -28,7 +28,7 @@ def check_losses(settings: Settings) -> None:
         for choice in choices:
             build_embedding_loss(choice.name, classes=2, width=2, **dict(choice.options))
     if not settings.classification_weight and not any(choice.weight for choice in choices):
-        got = "embedding_loss=None" if settings.embedding_loss is None else "an embedding loss of weight 0"
+        got = "an embedding loss of weight 0" if choices else f"embedding_loss={settings.embedding_loss!r}"
         raise ConfigError(
             f"with classification_weight=0 the backbone learns by the embedding loss alone, got {got}; name one, "
             "embedding_loss='supcon' say, or raise a weight"
@@ -82,7 +82,7 @@ def unused_losses(settings: Settings, *, trained: bool, strangers: bool) -> tupl
     of_other = () if settings.other_loss == "none" else OF_OTHER
     notes = []
     for name in (*OF_KNOWN, *of_other):
-        if getattr(settings, name) == getattr(defaults, name):
+        if getattr(settings, name) in (getattr(defaults, name), None):
             continue
         said = f"{name}={getattr(settings, name)!r} was not used"
         if not trained:

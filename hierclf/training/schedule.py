@@ -78,7 +78,9 @@ class Schedule:
         return 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
 
 
-def plan_schedule(settings: Settings, level_weights: LevelWeights, *, count: int, pretrained: bool) -> Schedule:
+def plan_schedule(
+    settings: Settings, level_weights: LevelWeights, *, count: int, pretrained: bool, projects: bool = False
+) -> Schedule:
     """The schedule for a number of images to learn from.
 
     Args:
@@ -86,6 +88,7 @@ def plan_schedule(settings: Settings, level_weights: LevelWeights, *, count: int
         level_weights: the first of a list weighs the gate.
         count: images to learn from.
         pretrained: whether the backbone knows something already.
+        projects: whether it is a projection that learns, on features that stay as they are.
 
     Raises:
         ConfigError: a loss that knows no levels, and weights of levels.
@@ -105,7 +108,7 @@ def plan_schedule(settings: Settings, level_weights: LevelWeights, *, count: int
         loss=settings.loss,
         classification_weight=settings.classification_weight,
         label_smoothing=settings.label_smoothing,
-        embedding_losses=embedding_choices(settings),
+        embedding_losses=embedding_choices(settings, from_scratch=not pretrained and not projects),
         other_loss=settings.other_loss,
         other_weight=settings.other_weight,
         gate_weight=gate_weight(level_weights),

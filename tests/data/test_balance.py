@@ -63,7 +63,7 @@ def test_no_image_and_one_to_ten_thousand(how):
     assert len(balance([], how).index) == 0
     got = balance([0] * 10_000 + [1], how)
     assert np.isfinite(got.weight).all()
-    assert len(got.index) == {"oversample": 20_000, "balanced_batches": 20_000, "undersample": 2}.get(how, 10_001)
+    assert len(got.index) == {"oversample": 20_000, "balanced_batches": 10_002, "undersample": 2}.get(how, 10_001)
 
 
 def test_chance_comes_from_the_generator():
@@ -87,19 +87,19 @@ def test_every_batch_holds_every_class_equally_often(size):
     labels = ["a"] * 11 + ["b"] * 2 + ["c"] * 7
     balance = class_balance(labels, "balanced_batches", generator=np.random.default_rng(0))
     order = [labels[place] for place in balance.index]
-    assert len(order) == 33
+    assert len(order) == 21
     for start in range(len(order) - size + 1):  # wherever a batch begins
         counts = [order[start : start + size].count(name) for name in "abc"]
         assert max(counts) - min(counts) <= 1
 
 
-def test_balanced_batches_show_every_image_and_repeat_them_evenly():
+def test_balanced_batches_repeat_small_classes_evenly_and_show_a_part_of_large_ones():
     labels = ["a"] * 11 + ["b"] * 2 + ["c"] * 7
     balance = class_balance(labels, "balanced_batches", generator=np.random.default_rng(0))
     times = np.bincount(balance.index, minlength=20)
-    assert times[:11].tolist() == [1] * 11
-    assert sorted(times[11:13]) == [5, 6]
-    assert sorted(times[13:]) == [1, 1, 1, 2, 2, 2, 2]
+    assert sorted(times[:11]) == [0] * 4 + [1] * 7
+    assert sorted(times[11:13]) == [3, 4]
+    assert times[13:].tolist() == [1] * 7
     assert (balance.weight == 1).all()
     again = class_balance(labels, "balanced_batches", generator=np.random.default_rng(0))
     other = class_balance(labels, "balanced_batches", generator=np.random.default_rng(1))

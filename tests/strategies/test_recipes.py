@@ -62,3 +62,10 @@ def test_strategies_fit_without_a_taxonomy(known, other):
     for name in ("flat_msp", "flat_other_class"):
         model = strategies[name].but(**{**SMALL, "epochs": 1}).fit(None, known, other=other)
         assert set(model.taxonomy_.leaves) == set(SIGNS.leaves)
+
+
+@pytest.mark.parametrize("name", [name for name in strategies if name != "hierclf"])
+def test_what_others_do_does_not_follow_our_defaults(name):
+    settings = strategies[name].settings
+    assert "embedding_loss" in settings
+    assert "gate" in settings or not strategies[name].gate_is_free

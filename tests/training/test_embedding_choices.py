@@ -27,6 +27,13 @@ def test_one_form_for_all_that_may_be_written(given, choices):
     assert embedding_choices(settings) == tuple(EmbeddingChoice(**({"name": "supcon"} | choice)) for choice in choices)
 
 
+def test_auto_is_for_networks_that_learn_from_random_weights():
+    assert embedding_choices(Settings()) == ()
+    assert embedding_choices(Settings(), from_scratch=True) == (EmbeddingChoice(name="supcon", weight=1.0),)
+    assert embedding_choices(Settings(embedding_loss=None), from_scratch=True) == ()
+    assert embedding_choices(Settings(embedding_loss="contrastive"), from_scratch=True)[0].name == "contrastive"
+
+
 def test_weight_and_levels_of_the_settings_are_for_those_without_their_own():
     settings = Settings(
         embedding_loss={"supcon": {"weight": 1.0}, "contrastive": {"levels": "leaf"}},

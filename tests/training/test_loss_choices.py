@@ -24,7 +24,8 @@ LEAVES_ALONE = "loss='one_vs_rest' teaches leaves and knows no levels, got level
         ({"loss": "one_vs_rest", "level_weights": [1.0, 0.5]}, "got level_weights=[1.0, 0.5]; take"),
         ({"loss": "one_vs_rest", "label_smoothing": 0.1}, "label_smoothing=0.1 spreads a label over one softmax"),
         ({"loss": "one_vs_rest", "other_loss": "entropic"}, "leave other_loss out, or take 'none' to learn nothing"),
-        ({"classification_weight": 0}, "by the embedding loss alone, got embedding_loss=None; name one"),
+        ({"classification_weight": 0}, "by the embedding loss alone, got embedding_loss='auto'; name one"),
+        ({"classification_weight": 0, "embedding_loss": None}, "alone, got embedding_loss=None; name one"),
         (
             {"classification_weight": 0, "embedding_loss": "supcon", "embedding_weight": 0},
             "by the embedding loss alone, got an embedding loss of weight 0; name one",
@@ -79,6 +80,7 @@ def test_levels_of_the_taxonomy_contradict_as_well():
             ["other_loss='entropic' was not used: there are no images of other."],
         ),
         ({"other_loss": "none", "other_weight": 2.0}, True, False, []),
+        ({"embedding_loss": None}, False, True, []),
         ({"other_loss": "none"}, False, True, []),
         ({"other_weight": 2.0}, True, False, ["other_weight=2.0 was not used: there are no images of other."]),
         (

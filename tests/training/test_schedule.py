@@ -55,3 +55,11 @@ def test_settings_are_handed_on():
         gate_weight=0.25,
         seed=7,
     )
+
+
+@pytest.mark.parametrize(
+    ("pretrained", "projects", "names"), [(False, False, ["supcon"]), (True, False, []), (False, True, [])]
+)
+def test_supcon_joins_where_a_whole_network_learns_from_random_weights(pretrained, projects, names):
+    schedule = plan_schedule(Settings(), "leaf", count=100, pretrained=pretrained, projects=projects)
+    assert [choice.name for choice in schedule.embedding_losses] == names
