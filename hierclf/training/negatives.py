@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from hierclf.dag import DagPlan
+from hierclf.data import ImageSet
 from hierclf.gates import build_score, default_scores
 from hierclf.negatives import (
     MOST_SURVIVORS,
@@ -194,6 +195,7 @@ def _trial(bench: Bench, held_out: np.ndarray, recipe: NegativeRecipe | None) ->
     if bench.other is not None:
         embedding_mD = None if bench.frozen is None else bench.frozen.other_mD
         if embedding_mD is None:
+            assert isinstance(bench.other.images, ImageSet)
             embedding_mD = embedded(bench, network.backbone, bench.other.images)
         other = network.evidence(embedding_mD, bench.other.label_n)
     return Trial(
