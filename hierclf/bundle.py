@@ -181,14 +181,13 @@ def _tensors(model: Model) -> dict[str, Tensor]:
 def _backbone_settings(backbone: Backbone | None) -> dict[str, Any] | None:
     if backbone is None:
         return None
-    settings: dict[str, Any] = {
+    projection = projection_of(backbone)
+    return {
         "name": backbone.name,
         "weights": backbone.weights,
         "pretrained": backbone.pretrained,
         "preprocessing": backbone.preprocessing.to_dict(),
-    }
-    projection = projection_of(backbone)
-    return settings if projection is None else settings | {"projection": projection.dim}
+    } | ({} if projection is None else {"projection": projection.dim})
 
 
 def _classes_checksum(facts: Mapping[str, Any]) -> str:
@@ -322,23 +321,18 @@ def _load_backbone(
     name = settings["name"]
     preprocessing = Preprocessing.from_dict(settings["preprocessing"])
     try:
-        if isinstance(module, Backbone):
-            module = unprojected(module).features
-        built = build_backbone(
-            name if module is None else copy.deepcopy(module), weights=None, preprocessing=preprocessing
-        )
+        own = unprojected(module).features if isinstance(module, Backbone) else module
+        given = name if own is None else copy.deepcopy(own)
+        built = build_backbone(given, weights=None, preprocessing=preprocessing)
     except HierclfError as error:
         hint = "" if module is not None else "; for a module of your own, pass it as backbone="
         raise BundleError(f"the backbone {name!r} cannot be built here: {error}{hint}") from error
-    backbone = Backbone(
-        built.features, preprocessing, name=name, weights=settings["weights"], pretrained=bool(settings["pretrained"])
-    )
+    tag, pretrained = settings["weights"], bool(settings["pretrained"])
+    backbone = Backbone(built.features, preprocessing, name=name, weights=tag, pretrained=pretrained)
     if "projection" in settings:  # folders without one, and those of the first versions, do not name it
-        outputs, weight = settings["projection"], tensors["features.projection.linear.weight"]
-        if weight.shape != (outputs, backbone.dim):  # before a layer of any claimed width is made
-            raise BundleError(
-                f"the projection is {tuple(weight.shape)}, expected {(outputs, backbone.dim)} by its settings"
-            )
+        outputs = len(tensors["features.projection.linear.weight"])  # no layer of a width that is merely claimed
+        if settings["projection"] != outputs:
+            raise BundleError(f"the projection gives {outputs} numbers, {settings['projection']!r} by its settings")
         backbone = projected(backbone, Projection(backbone.dim, outputs))
     _load_into(backbone, "backbone", tensors)
     return backbone.freeze()
