@@ -18,7 +18,7 @@ from typing import Any
 
 from experiments.sealed import Exam, Judging, Lessons
 from experiments.warming import Warmer
-from hierclf.backbones import choose_device, default_cache
+from hierclf.backbones import choose_device, default_cache, projection_of
 from hierclf.classifier import HierarchicalClassifier
 from hierclf.embedding import Embedded
 from hierclf.examination import Examination, judge
@@ -149,7 +149,9 @@ class Bench:
             return self._seen[key]
         started = time.perf_counter()
         model = classifier.model_
-        cache = default_cache() if strategy.settings.get("cache", True) and not classifier.log_ else None
+        backbone = model.backbone
+        known_before = not classifier.log_ or (backbone is not None and projection_of(backbone) is not None)
+        cache = default_cache() if strategy.settings.get("cache", True) and known_before else None
         with self._warmer.turn(model.backbone, cache) if self._warmer is not None else nullcontext():
             embedded = model.embed(
                 exam.images,

@@ -14,6 +14,8 @@ from typing import Any
 import torch
 
 from hierclf.classifier import HierarchicalClassifier
+from hierclf.dag import DagPlan
+from hierclf.errors import HierclfError
 from hierclf.metrics import auroc
 from hierclf.strategies.network import lessons
 from hierclf.training.leave_one_out import KnownImages, root_episodes
@@ -23,6 +25,9 @@ from hierclf.training.quick_head import quick_head
 
 DETECTORS = ("Mahalanobis", "RMD", "ViM", "KNN", "fDBD", "EnergyBased", "MaxLogit", "MaxSoftmax", "GEN")
 """Those that are asked; the first where nothing can be left out."""
+
+CANNOT_BE_FITTED = (HierclfError, ValueError, RuntimeError)
+"""What a detector raises that wants more images than there are (50 neighbours, say)."""
 
 DIRECTIONS = 384
 """To which embeddings are brought for the choice, the strongest ones: it fits dozens of covariances."""
@@ -52,11 +57,11 @@ def detector_aurocs(trained: HierarchicalClassifier, detectors: Sequence[str]) -
         detectors: names of pytorch-ood's.
 
     Returns:
-        Nothing where there are too few classes to leave any out.
+        Nothing where there are too few classes to leave any out; without the detectors that cannot be fitted on so few
+        images.
     """
     plan = trained.model_.plan
     learnt, chosen = lessons(trained)
-    generator = torch.Generator().manual_seed(trained.seed)
     embedding_nD = torch.cat([learnt.embedding_nD, chosen.embedding_nD]).double()
     if embedding_nD.shape[1] > DIRECTIONS:
         centred_nD = embedding_nD - embedding_nD.mean(0)
@@ -67,7 +72,18 @@ def detector_aurocs(trained: HierarchicalClassifier, detectors: Sequence[str]) -
         learn_n=torch.arange(len(embedding_nD)) < len(learnt),
         frozen=not trained.fitted_.trained,
     )
+    try:
+        return _mean_aurocs(images, plan, detectors, trained.seed)
+    except CANNOT_BE_FITTED:
+        if len(detectors) == 1:
+            return {}
+    return {key: value for name in detectors for key, value in detector_aurocs(trained, [name]).items()}
+
+
+def _mean_aurocs(images: KnownImages, plan: DagPlan, detectors: Sequence[str], seed: int) -> dict[str, float]:
+    """The mean over the rounds; nothing where there are none."""
     choices = [(f"ood:{name}", dict[str, Any]()) for name in detectors]
+    generator = torch.Generator().manual_seed(seed)
     episodes = root_episodes(images, plan, choices, partial(quick_head, plan=plan), generator)
     if not episodes:
         return {}

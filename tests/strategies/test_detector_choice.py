@@ -45,3 +45,12 @@ def test_with_two_classes_nothing_can_be_left_out():
     finished = on_best_detector(trained, GATE)
     assert finished.gate == [f"ood:{DETECTORS[0]}"]
     assert "too few classes" in finished.notes_[-1]
+
+
+def test_a_detector_that_wants_more_images_is_left_out_of_the_choice():
+    trained = HierarchicalClassifier(CLASSES, head="flat", gate="none", calibration_share=0.3).fit(*points(6, count=8))
+    values = detector_aurocs(trained, DETECTORS)
+    assert "KNN" not in values, "50 neighbours of some 30 images"
+    assert "MaxSoftmax" in values
+    finished = on_best_detector(trained, GATE)
+    assert finished.gate == [f"ood:{max(values, key=lambda name: values[name])}"]
