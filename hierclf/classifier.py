@@ -107,7 +107,7 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
             the highest recall at ``favour_precision`` on held-out images to learn from; see `hierclf.training.favour`.
             None favours nobody.
         favour_precision: precision that the favoured node must have. Where it has less without being favoured, its
-            recall falls until it has it.
+            recall falls until it has it; where it cannot have it at all, nothing changes.
         loss: what training minimises: ``"hierarchical"``, the log-memberships on the way to the label, or
             ``"one_vs_rest"``, a sigmoid per leaf (see `hierclf.losses.classification_losses`).
         classification_weight: its weight; 0 lets a backbone learn by the embedding loss alone, and the head is fitted

@@ -155,7 +155,7 @@ def choose_factor(
 ) -> Favoured:
     """The factor with the highest recall among those with the precision asked for.
 
-    Where none has it, that with the highest precision is taken. Of factors that are no further from the best than the
+    Where none has it, nothing changes: recall would be given up for a precision that is out of reach. Of factors that are no further from the best than the
     standard error of their difference, paired over the images, the one nearest to 1 is taken; so a change has to be
     larger than its own noise.
 
@@ -211,13 +211,9 @@ def _chosen(
     said_F = said_FB.sum(1)
     precision_F = hit_FB.sum(1) / np.maximum(said_F, 1)
     allowed_F = (said_F > 0) & (precision_F >= precision)
-    if allowed_F.any():
-        worth_F, share_FB = hit_FB.sum(1) / is_B.sum(), hit_FB[:, is_B]
-    else:  # a ratio's change by one image: (hit - precision · said) / share that is said
-        allowed_F, worth_F = said_F > 0, precision_F
-        share_FB = (hit_FB - precision_F[:, None] * said_FB) / np.maximum(said_FB.mean(1), 1e-12)[:, None]
     if not allowed_F.any():
         return list(factors).index(1.0)
+    worth_F, share_FB = hit_FB.sum(1) / is_B.sum(), hit_FB[:, is_B]
     best = int(np.where(allowed_F, worth_F, -np.inf).argmax())
     error_F = (share_FB[best] - share_FB).std(1, ddof=1) / math.sqrt(share_FB.shape[1])
     near = np.flatnonzero(allowed_F & (worth_F[best] - worth_F <= error_F + ROUNDING)).tolist()

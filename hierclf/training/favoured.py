@@ -104,11 +104,9 @@ class Favoured:
             why = (
                 f"no weight raises its recall beyond chance at a precision of at least {100 * self.wanted:g} %"
                 if self.reached
-                else f"no weight reaches a precision of {100 * self.wanted:g} %, or comes clearly closer"
+                else f"no weight reaches a precision of {100 * self.wanted:g} %"
             )
             return f"'{self.node}' keeps its odds: {why} ({have})."
-        asked = "at least" if self.reached else "no weight reaches the"
-        closest = "" if self.reached else "; this one comes closest"
         begin = (
             f"Favoured '{self.node}': its odds are multiplied"
             if self.factor > 1
@@ -118,8 +116,8 @@ class Favoured:
             f"{begin} by {self.factor:.3g}. On {where} its recall goes from "
             f"{100 * self.recall_before:.1f} to {_percent(self.recall_after)} "
             f"({_signed(self.recall_after - self.recall_before, self.recall_error)}), its precision from "
-            f"{_number(self.precision_before)} to {_percent(self.precision_after)} ({asked} {100 * self.wanted:g} % "
-            f"{'was' if self.reached else 'that were'} asked for{closest}).{self._price()}"
+            f"{_number(self.precision_before)} to {_percent(self.precision_after)} (at least {100 * self.wanted:g} % "
+            f"was asked for).{self._price()}"
         )
 
     def _price(self) -> str:

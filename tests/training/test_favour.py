@@ -146,14 +146,13 @@ def test_a_class_that_is_said_too_rarely_is_raised_and_the_others_pay():
     assert coat.images == 300
 
 
-def test_a_precision_out_of_reach_gives_the_highest_there_is_but_for_noise():
+def test_a_precision_out_of_reach_changes_nothing_and_is_told():
     leaf_FB, labels = simulated({"shirt": 100, "coat": 400}, shift=3.0, noise=3.0)
     found = choose_factor(leaf_FB, labels, PLAN, "shirt", precision=0.999)
-    table = [counted(leaf_B, labels)[1] for leaf_B in leaf_FB]
+    assert max(counted(leaf_B, labels)[1] for leaf_B in leaf_FB) < 0.999
     assert not found.reached
-    assert found.factor < 1
-    assert found.precision_after > found.precision_before
-    assert found.precision_after >= max(table) - 0.1
+    assert (found.factor, found.recall_after) == (1.0, found.recall_before)
+    assert "no weight reaches a precision of 99.9 %" in found.sentence
 
 
 def test_without_a_gain_beyond_chance_nothing_changes():
