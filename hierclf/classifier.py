@@ -112,6 +112,9 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
             ``"one_vs_rest"``, a sigmoid per leaf (see `hierclf.losses.classification_losses`).
         classification_weight: its weight; 0 lets a backbone learn by the embedding loss alone, and the head is fitted
             on what it has become.
+        temperature: what the head's logits are divided by when all is trained: ``"auto"`` makes the labels of held-out
+            images likeliest (see `hierclf.training.temperature`), 1 leaves them as they are. It changes how sure an
+            answer is; which class is the likeliest stays (but for close races with the head ``"per_node"``).
         label_smoothing: share of each label that is spread evenly over all leaves while training.
         embedding_loss: a loss on the embedding itself: ``"triplet_semihard"``, ``"supcon"``, ``"contrastive"``, or any
             loss of pytorch-metric-learning by the name of its class (``"ProxyAnchorLoss"``). Several are a list, or a
@@ -205,6 +208,7 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         favour_precision: float = 0.9,
         loss: str = "hierarchical",
         classification_weight: float = 1.0,
+        temperature: float | str = "auto",
         label_smoothing: float = 0.0,
         embedding_loss: str | Sequence[str] | Mapping[str, Any] | None = "auto",
         embedding_weight: float = 1.0,
@@ -254,6 +258,7 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         self.favour_precision = favour_precision
         self.loss = loss
         self.classification_weight = classification_weight
+        self.temperature = temperature
         self.label_smoothing = label_smoothing
         self.embedding_loss = embedding_loss
         self.embedding_weight = embedding_weight

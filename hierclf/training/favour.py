@@ -155,9 +155,9 @@ def choose_factor(
 ) -> Favoured:
     """The factor with the highest recall among those with the precision asked for.
 
-    Where none has it, nothing changes: recall would be given up for a precision that is out of reach. Of factors that are no further from the best than the
-    standard error of their difference, paired over the images, the one nearest to 1 is taken; so a change has to be
-    larger than its own noise.
+    Where none has it, nothing changes: recall would be given up for a precision that is out of reach. Of factors that
+    are no further from the best than the standard error of their difference, paired over the images, the one nearest to
+    1 is taken; so a change has to be larger than its own noise.
 
     Args:
         leaf_FB: leaf slots that held-out images are answered with under each factor, from `answers`.

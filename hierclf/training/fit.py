@@ -31,6 +31,7 @@ from hierclf.training.fine_tune import TrainingState
 from hierclf.training.fitted_heads import Heads, cross_answers, finished, heads_on
 from hierclf.training.negatives import MadeEmbeddings
 from hierclf.training.preparation import Prepared
+from hierclf.training.temperature import fitted_temperature, tempered
 from hierclf.training.threads import few_threads
 
 # n known images, m images of other, B images, D embedding, N nodes, K nodes on the longest path, F factors
@@ -110,7 +111,10 @@ def fit_model(
         )
     with few_threads(features.embedding_nD.numel()):
         answering = _heads(features, prepared, settings, plan, weight_NK)
+        temperature = _temperature(answering, features, prepared, settings)
+        alike = answering.flat is answering.head
         answering, favoured = _favouring(answering, features, prepared, settings, weight_NK, trained=trained)
+        answering = _tempered(answering, temperature, alike=alike)
         ungated = Model(
             plan=plan,
             backbone=features.backbone,
@@ -172,6 +176,27 @@ def _heads(features: Features, prepared: Prepared, settings: Settings, plan: Dag
     if settings.head == "flat" and torch.equal(weight_NK, leaf_NK):
         return plain
     return replace(heads_on(settings.head, features.embedding_nD, prepared, settings, plan, weight_NK), flat=plain.flat)
+
+
+def _temperature(answering: Heads, features: Features, prepared: Prepared, settings: Settings) -> float:
+    """What the logits are divided by: given, or fitted on the images of split A, which no favour has touched yet."""
+    if not isinstance(settings.temperature, str):
+        return settings.temperature
+    tune = torch.from_numpy(prepared.parts.tune)
+    head = answering.earlier or answering.head
+    return fitted_temperature(head, features.embedding_nD[tune], torch.from_numpy(prepared.label_n)[tune])
+
+
+def _tempered(answering: Heads, temperature: float, *, alike: bool) -> Heads:
+    """The heads with their logits divided by the temperature; the baseline's too where it was fitted ``alike``."""
+    if temperature == 1:
+        return answering
+    earlier = None if answering.earlier is None else finished(tempered(answering.earlier, temperature))
+    head = finished(tempered(answering.head, temperature))
+    if answering.flat is answering.head:
+        return replace(answering, head=head, earlier=earlier, flat=head)
+    flat = finished(tempered(answering.flat, temperature)) if alike else answering.flat
+    return replace(answering, head=head, earlier=earlier, flat=flat)
 
 
 def _favouring(

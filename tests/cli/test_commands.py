@@ -181,7 +181,7 @@ def test_explain_follows_the_route(run, pictures):
     assert "disc" in output
     answer = json.loads(invoke("explain", run, pictures / "test" / "disc" / "000.png", "--json").output)
     assert [step["node"] for step in answer["steps"]] == ["root", "disc"]
-    assert set(answer["gate"]["scores"]) == {"mahalanobis++", "knn"}
+    assert set(answer["gate"]["scores"]) == {"knn", "vim"}
 
 
 def test_doctor_finds_what_is_needed():
