@@ -12,8 +12,10 @@ from hierclf import discover_taxonomy
 from hierclf.decisions import STATUSES
 from hierclf.discovery import hierarchies
 from hierclf.gates import guarantees, node_scores
+from hierclf.losses import classification_losses, embedding_losses, other_losses
 from hierclf.negatives import transformations
 from hierclf.references import references
+from hierclf.strategies import strategies
 from hierclf.taxonomy import parse_taxonomy
 from hierclf.taxonomy.gate_words import NODE_SCORES
 from tests.test_imports import LAYERS
@@ -102,6 +104,10 @@ def test_tables_name_what_there_is():
     assert table_after("Two more promises stand") == ["correct", "false_discovery"]
     assert table_after("- **Decision.**") == list(STATUSES)
     assert sorted(table_after("`hierclf.discovery` has the rest")) == sorted(hierarchies)
+    assert sorted(table_after("### Everything that people try")) == sorted(strategies)
+    assert table_after("### Losses") == list(classification_losses)
+    assert sorted(table_after("(smoothing) |\n| `one_vs_rest`")) == sorted(other_losses)
+    assert set(table_after("| `none` | nothing | |")) == set(embedding_losses)
     tried = {"mirrored", "upside_down", "rotated_90", "rotated_180", "rotated_270"}
     named = README[README.index("### Negatives for nothing") : README.index("### What it is compared with")]
     assert set(re.findall(r"`(\w+_?\w*)`", named.split("by name:")[1])) == set(transformations) - tried
