@@ -109,7 +109,7 @@ def test_tables_name_what_there_is():
     assert sorted(table_after("(smoothing) |\n| `one_vs_rest`")) == sorted(other_losses)
     assert set(table_after("| `none` | nothing | |")) == set(embedding_losses)
     tried = {"mirrored", "upside_down", "rotated_90", "rotated_180", "rotated_270"}
-    named = README[README.index("### Negatives for nothing") : README.index("### What it is compared with")]
+    named = README[README.index("### Negatives for nothing") : README.index("### Everything that people try")]
     assert set(re.findall(r"`(\w+_?\w*)`", named.split("by name:")[1])) == set(transformations) - tried
 
 
