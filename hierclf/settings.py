@@ -63,6 +63,7 @@ class Settings(BaseModel):
     favour_precision: Share = 0.9
     loss: str = "hierarchical"
     classification_weight: Weight = 1.0
+    refit_head: bool = True
     temperature: Annotated[float, Field(ge=0.01, le=100)] | Literal["auto"] = "auto"
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     embedding_loss: Annotated[Any, BeforeValidator(_nothing)] = "auto"

@@ -9,7 +9,7 @@ from typing import Any
 
 from hierclf.strategies.strategy import Strategy
 
-NETWORK: dict[str, Any] = {"head": "flat", "level_weights": "leaf", "embedding_loss": None}
+NETWORK: dict[str, Any] = {"head": "flat", "level_weights": "leaf", "embedding_loss": None, "refit_head": False}
 """What a flat network is trained with; strategies with these settings and no more share it."""
 
 AT_THE_ROOT: dict[str, Any] = {"node_gates": "none", "leave_one_out": False}

@@ -128,7 +128,8 @@ def with_other_class(title: str, class_weights: str | None = None) -> Strategy:
     return Strategy(
         title=f"flat softmax + class 'other'{title}",
         fit_with=fit_with_other_class,
-        settings={"embedding_loss": None} | ({} if class_weights is None else {"class_weights": class_weights}),
+        settings={"embedding_loss": None, "refit_head": False}
+        | ({} if class_weights is None else {"class_weights": class_weights}),
         needs_other=True,
         gate_is_free=False,
     )

@@ -9,8 +9,10 @@ import torch
 from hierclf.dag import compile_plan
 from hierclf.errors import ConfigError, UnknownName
 from hierclf.heads import FlatHead, PerNodeHead, SharedHead
+from hierclf.losses import label_weights
 from hierclf.settings import Settings
 from hierclf.training import choose_backbone, fit_model, prepare_embeddings, prepare_images
+from hierclf.training.fitted_heads import heads_on
 from tests.synthetic import LETTERS, SHAPES, STRANGE, clouds, glyphs
 
 DIVISION = {"keep": 0.95, "calibration_share": 0.15, "seed": 0}
@@ -198,3 +200,21 @@ def test_who_may_be_favoured(letters):
         fit_model(letters, None, Settings(favour="vovel"))
     with pytest.raises(ConfigError, match="favour='letter' is the root"):
         fit_model(letters, None, Settings(favour="letter"))
+
+
+def test_the_head_of_a_trained_backbone_is_fitted_anew_on_its_finished_features(shapes):
+    along, anew = (fit_images(shapes, refit_head=refit, temperature=1.0, seed=3) for refit in (False, True))
+    torch.testing.assert_close(along.embedding_nD, anew.embedding_nD)
+    assert along.earlier is None
+    assert anew.earlier is not None
+    plan = compile_plan(SHAPES)
+    weight_NK = label_weights(plan, "leaf")
+    by_hand = heads_on("shared", anew.embedding_nD, shapes, Settings(seed=3), plan, weight_NK)
+    assert torch.equal(anew.model.head.linear.weight, by_hand.head.linear.weight)
+    assert torch.equal(anew.earlier.linear.weight, by_hand.earlier.linear.weight)
+    assert not torch.equal(along.model.head.linear.weight, anew.model.head.linear.weight)
+
+
+def test_a_head_that_learns_one_against_the_rest_stays_as_it_was_trained(shapes):
+    fitted = fit_images(shapes, loss="one_vs_rest", level_weights="leaf")
+    assert fitted.earlier is None
