@@ -112,8 +112,8 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
             ``"one_vs_rest"``, a sigmoid per leaf (see `hierclf.losses.classification_losses`).
         classification_weight: its weight; 0 lets a backbone learn by the embedding loss alone, and the head is fitted
             on what it has become.
-        refit_head: once a backbone (or a projection) is trained, fit the head anew on its finished features, on the images
-            for choices too; False keeps the head that was trained along.
+        refit_head: once a backbone (or a projection) is trained, fit the head anew on its finished features, and on the
+            images for choices too; False keeps the head that was trained along.
         temperature: what the head's logits are divided by when all is trained: ``"auto"`` makes the labels of held-out
             images likeliest (see `hierclf.training.temperature`), 1 leaves them as they are. It changes how sure an
             answer is; which class is the likeliest stays (but for close races with the head ``"per_node"``).
