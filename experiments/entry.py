@@ -47,6 +47,32 @@ class Program:
     next_step: Callable[[Any, ExperimentFolder], str] = lambda experiment, folder: ""
 
 
+def as_command(program: Callable[[], Program], *, fails: str, about: str) -> click.Command:
+    """The command line of an experiment.
+
+    Args:
+        program: builds it; called when the command runs, so that asking for help imports nothing heavy.
+        fails: what may fail by itself, in the singular.
+        about: what it does, in a sentence or two.
+    """
+    told = (
+        f"{about} KEY=VALUE replaces a setting, such as data.root=PATH or seeds=[0,1].\n\nThe tables go to standard "
+        f"output, everything into a new folder runs/NAME-1. Exit code 0: all is measured; 1: a {fails} failed; 2: "
+        "something in the config or the data must be mended first."
+    )
+
+    @click.command(context_settings={"help_option_names": ["-h", "--help"]}, help=told)
+    @click.argument("config", required=False)
+    @click.argument("assignments", nargs=-1, metavar="[KEY=VALUE]...")
+    @click.option("--resume", metavar="RUN", help=f"Go on with a run that was cut off, or in which a {fails} failed.")
+    @click.option("--debug", is_flag=True, help="Show where an error comes from.")
+    def command(config: str | None, assignments: tuple[str, ...], resume: str | None, debug: bool) -> None:
+        with stoppable(debug=debug):
+            sys.exit(run_program(program(), config, assignments, resume))
+
+    return command
+
+
 def run_program(program: Program, config: str | None, assignments: Sequence[str], resume: str | None) -> int:
     """Run an experiment from its config, or go on with one.
 
