@@ -11,7 +11,7 @@
     taxonomy: digits                    # shipped, a file, or a file in data.root; without it classes stand side by side
     settings: {backbone: small_cnn}     # of `hierclf.HierarchicalClassifier`, for all strategies
     include: strategies/all.yaml        # strategies from a file beside this one, see `experiments.rows`
-    only: ["flat_*", hierclf]           # of all the strategies, these alone; names may be globs
+    only: ["flat_*", hierclf]           # of all the strategies, these and the baseline; names may be globs
     strategies:
       hierclf: {}                       # a name from `hierclf.strategies`
       ours: {title: "with GEN", gate: [gen]}          # our default with other settings

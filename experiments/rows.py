@@ -64,10 +64,9 @@ def gathered(values: Mapping[str, Any], beside: Path | None = None) -> dict[str,
             )
         else:
             rows[name] = ""
-    kept = chosen(rows, _listed(values.get("only")))
+    only, baseline = _listed(values.get("only")), values.get("baseline")
+    kept = chosen(rows, [*only, baseline] if only and baseline in rows else only)  # differences are taken to it
     left = {key: value for key, value in values.items() if key not in ("include", "only")}
-    if left.get("baseline") in rows and left["baseline"] not in kept:
-        del left["baseline"]
     return {**left, "strategies": kept} if "strategies" in values or "include" in values else left
 
 

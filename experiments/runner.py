@@ -116,7 +116,10 @@ def run(experiment: Experiment, folder: ExperimentFolder, journal: Journal, *, c
         experiment=experiment, folder=folder, openings=openings, made=made_in_words(made), shared=processes > 1
     )
     if processes > 1:
-        journal.say(f"{processes} processes of {threads} thread{'s' if threads > 1 else ''} each")
+        asked = (
+            f" ({config.processes} were asked for, there is work for no more)" if config.processes != processes else ""
+        )
+        journal.say(f"{processes} processes of {threads} thread{'s' if threads > 1 else ''} each{asked}")
     events = _events(workshop, units, processes=processes, threads=threads)
     rows = [
         *kept,

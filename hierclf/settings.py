@@ -33,6 +33,13 @@ def _path(value: object) -> object:
     return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 
+def _class(value: object) -> object:
+    """A class may be called 3 or np.int64(3) and means "3"; files and the command line write the word none."""
+    if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
+        return str(value)
+    return _nothing(value)
+
+
 def _nothing(value: object) -> object:
     """Files and the command line write the word none."""
     return None if isinstance(value, str) and value == NOTHING else value
@@ -53,13 +60,13 @@ class Settings(BaseModel):
     backbone: Any = None
     weights: Annotated[str | None, BeforeValidator(_path)] = "default"
     freeze: bool | None = None
-    projection: Annotated[int | None, Field(ge=2), BeforeValidator(_nothing)] = None
+    projection: Annotated[int | None, Field(ge=2, le=16_384), BeforeValidator(_nothing)] = None
     image_size: int | tuple[int, int] | None = None
     head: str = "shared"
     level_weights: Any = None
     node_weights: Factors | None = None
     class_weights: str | Factors | None = None
-    favour: Annotated[str | None, BeforeValidator(_nothing)] = None
+    favour: Annotated[str | None, BeforeValidator(_class)] = None
     favour_precision: Share = 0.9
     loss: str = "hierarchical"
     classification_weight: Weight = 1.0

@@ -113,3 +113,8 @@ def test_settings_are_a_value():
     with pytest.raises(ValueError, match="frozen"):
         settings.keep = 0.5
     assert settings == Settings(keep=0.9)
+
+
+@pytest.mark.parametrize("name", [0, np.int64(0), "0"])
+def test_a_favoured_class_may_be_a_number(name):
+    assert Settings.checked({"favour": name}).favour == "0"

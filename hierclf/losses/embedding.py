@@ -1,8 +1,8 @@
 """Losses on the embedding itself, by name, from pytorch-metric-learning.
 
 They pull images of one class together and push others apart. They are offered as a second objective beside the
-classification loss, or alone; they tend to help against far images and to cost something against near ones, so none is
-on by default.
+classification loss, or alone. Where a whole network learns from random weights, ``supcon`` is (see
+`hierclf.training.embedding_choices`).
 
 `embedding_losses` holds those whose defaults were looked after here. Every other loss of pytorch-metric-learning that
 reads embeddings and labels goes by the name of its class (``"ProxyAnchorLoss"``), with that class's own defaults and
@@ -12,7 +12,8 @@ options; one with parameters of its own (a proxy or a weight vector per class) i
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -156,6 +157,7 @@ def build_embedding_loss(name: str, *, classes: int, width: int, **options: Any)
     >>> sum(proxy.numel() for proxy in build_embedding_loss("ProxyAnchorLoss", classes=3, width=8).parameters())
     24
     """
+    _check_numbers(name, options)
     numbers: dict[str, int] = {}
     builder: Callable[..., EmbeddingLoss]
     if name in embedding_losses:
@@ -168,6 +170,15 @@ def build_embedding_loss(name: str, *, classes: int, width: int, **options: Any)
         return builder(**(numbers | options))
     except (TypeError, ValueError, AssertionError) as error:
         raise ConfigError(f"options of the embedding loss {name!r}: {error}") from None
+
+
+def _check_numbers(name: str, options: Mapping[str, Any]) -> None:
+    """Refuse numbers with which a loss of that library is 0 whatever the images are, or no number at all."""
+    for option, value in options.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ConfigError(f"{option} of the embedding loss {name!r} is a finite number, got {value!r}")
+        if option == "temperature" and isinstance(value, (int, float)) and not value > 0:
+            raise ConfigError(f"the temperature of the embedding loss {name!r} is above 0, got {value!r}")
 
 
 def _by_class_name(name: str) -> type[Any]:

@@ -85,6 +85,9 @@ def given_features(prepared: Prepared, settings: Settings) -> Features:
     notes = []
     if settings.negatives not in ("none", "auto"):
         notes.append("No negatives were made: they are made of images, and embeddings were given.")
+    notes.extend(
+        unused_losses(settings, trained=False, strangers=prepared.other is not None, why="embeddings were given")
+    )
     return Features(embedding_nD=prepared.images, other_mD=prepared.other, notes=tuple(notes))
 
 

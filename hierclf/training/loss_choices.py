@@ -9,7 +9,7 @@ from hierclf.taxonomy import LevelWeights
 from hierclf.training.chance import seeded
 from hierclf.training.embedding_choices import embedding_choices, embedding_levels
 
-OF_KNOWN = ("loss", "classification_weight", "label_smoothing", "embedding_loss")
+OF_KNOWN = ("loss", "classification_weight", "label_smoothing", "embedding_loss", "averaging")
 OF_OTHER = ("other_loss", "other_weight")
 """Settings that only a training by gradient reads, be it of a backbone or of a projection."""
 
@@ -44,6 +44,11 @@ def check_losses(settings: Settings) -> None:
             f"label_smoothing={settings.label_smoothing:g} spreads a label over one softmax, and "
             f"loss={settings.loss!r} has none; leave one of them out"
         )
+    if loss.leaves_only and settings.node_weights:
+        raise ConfigError(
+            f"loss={settings.loss!r} teaches leaves and knows no nodes, got "
+            f"node_weights={dict(settings.node_weights)!r}; take class_weights, which weigh images, or loss='hierarchical'"
+        )
     if settings.level_weights is not None:
         check_levels(settings.loss, settings.level_weights)
 
@@ -65,13 +70,16 @@ def check_levels(loss: str, level_weights: LevelWeights) -> None:
         )
 
 
-def unused_losses(settings: Settings, *, trained: bool, strangers: bool) -> tuple[str, ...]:
+def unused_losses(
+    settings: Settings, *, trained: bool, strangers: bool, why: str = "the backbone is frozen"
+) -> tuple[str, ...]:
     """What of the settings about losses this fit has no use for, in sentences.
 
     Args:
         settings: checked ones.
         trained: whether a backbone or a projection is trained by gradient.
         strangers: whether there are images of other, or negatives that are made of known images.
+        why: nothing is trained, where it is not.
 
     >>> unused_losses(Settings(embedding_loss="supcon"), trained=False, strangers=True)
     ("embedding_loss='supcon' was not used: the backbone is frozen.",)
@@ -86,7 +94,7 @@ def unused_losses(settings: Settings, *, trained: bool, strangers: bool) -> tupl
             continue
         said = f"{name}={getattr(settings, name)!r} was not used"
         if not trained:
-            notes.append(f"{said}: the backbone is frozen.")
+            notes.append(f"{said}: {why}.")
         elif name in of_other and not strangers:
             notes.append(f"{said}: there are no images of other.")
     if trained and strangers and not settings.classification_weight:

@@ -41,10 +41,10 @@ def test_some_rows_by_name_or_glob_in_their_own_order(folder):
     assert chosen({"a": 1, "b": 2}, []) == {"a": 1, "b": 2}
 
 
-def test_a_baseline_that_is_not_kept_leaves_its_place_to_the_first_row(folder):
+def test_the_baseline_is_always_kept(folder):
     values = {"include": "all.yaml", "baseline": "flat_msp"}
-    assert gathered({**values, "only": "knn"}, folder) == {"strategies": {"knn": {"epochs": "3"}}}
-    assert gathered({**values, "only": "flat_*"}, folder)["baseline"] == "flat_msp"
+    found = gathered({**values, "only": "knn"}, folder)
+    assert (list(found["strategies"]), found["baseline"]) == (["flat_msp", "knn"], "flat_msp")
     assert gathered({**values, "baseline": "kn", "only": "knn"}, folder)["baseline"] == "kn", "a typo stays one"
 
 

@@ -24,6 +24,10 @@ LEAVES_ALONE = "loss='one_vs_rest' teaches leaves and knows no levels, got level
         ({"loss": "one_vs_rest", "level_weights": [1.0, 0.5]}, "got level_weights=[1.0, 0.5]; take"),
         ({"loss": "one_vs_rest", "label_smoothing": 0.1}, "label_smoothing=0.1 spreads a label over one softmax"),
         ({"loss": "one_vs_rest", "other_loss": "entropic"}, "leave other_loss out, or take 'none' to learn nothing"),
+        ({"loss": "one_vs_rest", "node_weights": {"round": 5}}, "teaches leaves and knows no nodes, got node_weights="),
+        ({"embedding_loss": {"supcon": {"temperature": 0}}}, "temperature of the embedding loss 'supcon' is above 0"),
+        ({"embedding_loss": {"contrastive": {"negative": float("nan")}}}, "is a finite number, got nan"),
+        ({"embedding_loss": {"TripletMarginLoss": {"margin": float("inf")}}}, "is a finite number, got inf"),
         ({"classification_weight": 0}, "by the embedding loss alone, got embedding_loss='auto'; name one"),
         ({"classification_weight": 0, "embedding_loss": None}, "alone, got embedding_loss=None; name one"),
         (
@@ -81,6 +85,7 @@ def test_levels_of_the_taxonomy_contradict_as_well():
         ),
         ({"other_loss": "none", "other_weight": 2.0}, True, False, []),
         ({"embedding_loss": None}, False, True, []),
+        ({"averaging": 0.5}, False, True, ["averaging=0.5 was not used: the backbone is frozen."]),
         ({"other_loss": "none"}, False, True, []),
         ({"other_weight": 2.0}, True, False, ["other_weight=2.0 was not used: there are no images of other."]),
         (
@@ -97,3 +102,10 @@ def test_levels_of_the_taxonomy_contradict_as_well():
 )
 def test_what_has_no_use_is_said(settings, trained, strangers, notes):
     assert list(unused_losses(Settings(**settings), trained=trained, strangers=strangers)) == notes
+
+
+def test_embeddings_that_were_given_are_named_as_the_reason():
+    notes = unused_losses(
+        Settings(embedding_loss="supcon"), trained=False, strangers=False, why="embeddings were given"
+    )
+    assert notes == ("embedding_loss='supcon' was not used: embeddings were given.",)
