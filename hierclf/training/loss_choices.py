@@ -47,7 +47,8 @@ def check_losses(settings: Settings) -> None:
     if loss.leaves_only and settings.node_weights:
         raise ConfigError(
             f"loss={settings.loss!r} teaches leaves and knows no nodes, got "
-            f"node_weights={dict(settings.node_weights)!r}; take class_weights, which weigh images, or loss='hierarchical'"
+            f"node_weights={dict(settings.node_weights)!r}; take class_weights, which weigh images, or "
+            "loss='hierarchical'"
         )
     if settings.level_weights is not None:
         check_levels(settings.loss, settings.level_weights)
