@@ -17,7 +17,8 @@ FROM_SCRATCH = "supcon"
 
 It keeps the images of a class together by what they share and not only by what tells them from the other classes, so
 more is left to notice a newcomer by: on held-out classes of printed glyphs about half as many of them passed, of
-handwriting and clothes about as many as without, at the same accuracy or a better one. Fine-tuning and projections were not compared, so there it is not used.
+handwriting and clothes about as many as without, at the same accuracy or a better one. Fine-tuning and projections were
+not compared, so there it is not used.
 """
 
 
