@@ -16,12 +16,16 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from experiments.sealed import Exam, Judging, Lessons
 from experiments.warming import Warmer
 from hierclf.backbones import choose_device, default_cache, projection_of
 from hierclf.classifier import HierarchicalClassifier
+from hierclf.dag import DagPlan
 from hierclf.embedding import Embedded
 from hierclf.examination import Examination, judge
+from hierclf.metrics import Ancestry, novelty_scores
 from hierclf.progress import bars
 from hierclf.reading import Reading
 from hierclf.strategies import Strategy
@@ -117,6 +121,7 @@ class Bench:
         whole = examination.report.metrics
         metrics = {
             **whole,
+            **by_place(examination, exam, classifier.model_.plan),
             "promise_kept": promise_kept(whole),
             "trainings": int(not network.shared),
             **seconds,
@@ -175,6 +180,32 @@ def per_kind(classifier: HierarchicalClassifier, reading: Reading, exam: Exam) -
         accepted = report.metrics["unknown_accepted"]
         told[f"unknown_rejected_{kind}"] = None if accepted is None else 1 - accepted  # type: ignore[operator]
     return told
+
+
+def by_place(examination: Examination, exam: Exam, plan: DagPlan) -> dict[str, float]:
+    """Distance from where each image belongs: of a held-out class, at the closest known node above it (`Exam.place_n`).
+
+    Every true class counts the same. The report by itself takes all that is not known for something that belongs at
+    the root.
+    """
+    decisions, nodes = examination.decisions, examination.report.taxonomy.nodes
+    index = {name: node for node, name in enumerate(nodes)}
+    status_n = np.asarray(decisions.status, dtype=object).astype(str)
+    read = np.flatnonzero(status_n != "")
+    silent_B = np.isin(status_n[read], ("other", "uncertain"))
+    decided = [0 if silent else index[decisions.node[place]] for place, silent in zip(read, silent_B, strict=True)]
+    scores = novelty_scores(
+        np.array(decided, dtype=np.int64),
+        exam.place_n[read],
+        exam.label_n[read] < 0,
+        Ancestry.from_plan(plan),
+        exam.class_n[read],
+    )
+    return {
+        "balanced_distance_known": scores.bmhd_known,
+        "balanced_distance_novel": scores.bmhd_novel,
+        "balanced_distance_mix": scores.bmhd_mix,
+    }
 
 
 def settings_checksum(strategy: Strategy) -> str:

@@ -17,7 +17,7 @@ import hashlib
 import io
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -28,8 +28,10 @@ from experiments.hold_out.drawing import pruned
 from experiments.roles import Roles, assigned, listed
 from experiments.sources import Pool
 from experiments.validation import rehearsed
+from hierclf.dag import compile_plan
 from hierclf.data import ImageSet, content_hash, join_sets, stratified_split
 from hierclf.errors import DataError, ImageError
+from hierclf.metrics import Ancestry, closest_known_ancestor
 from hierclf.taxonomy import Taxonomy, load_taxonomy
 from hierclf.training.preparation import taxonomy_of_labels
 
@@ -51,6 +53,8 @@ class Division:
         taxonomy: what may be recognised: that of the experiment, cut to the known classes of this seed.
         hashes: SHA-256 of each image's content by its name.
         copies: images to learn from that were left out because a test image holds the same.
+        below: for classes of the test that are not known and have a place in the whole taxonomy: the closest node above
+            them that is left of it.
         validation: whether the test is made of images to learn from.
         note: what else a reader should know.
     """
@@ -64,6 +68,7 @@ class Division:
     far: ImageSet | None = None
     hashes: dict[str, str]
     copies: int = 0
+    below: Mapping[str, str] = field(default_factory=dict)
     validation: bool = False
     note: str = ""
 
@@ -195,8 +200,9 @@ def divide(pool: Pool, config: Config, taxonomy: Taxonomy, hashes: dict[str, str
     assert tested[0] is not None
     differ = len(config.seeds) > 1 and (len(config.classes.splits) > 1 or config.validation)
     used = {name for images in (*learnt, *tested) if images is not None for name in images.names}
+    cut = _cut(taxonomy, roles.known)
     return Division(
-        taxonomy=_cut(taxonomy, roles.known),
+        taxonomy=cut,
         train=learnt[0],
         other=learnt[1],
         test=tested[0],
@@ -205,6 +211,7 @@ def divide(pool: Pool, config: Config, taxonomy: Taxonomy, hashes: dict[str, str
         far=tested[3],
         hashes={name: hashes[name] for name in hashes if name in used},
         copies=copies,
+        below=_below(taxonomy, cut, [label for images in filter(None, tested[1:]) for label in _labels(images)]),
         validation=config.validation,
         note=f"These are the classes of seed {seed}; other seeds have others." if differ else "",
     )
@@ -257,6 +264,15 @@ def _cut(taxonomy: Taxonomy, known: Sequence[str]) -> Taxonomy:
     nodes = [taxonomy.node_of_label(name) for name in known]
     below = {leaf for node in nodes if node is not None for leaf in taxonomy.leaves_below(node)}
     return taxonomy if below.issuperset(taxonomy.leaves) else pruned(taxonomy, below)
+
+
+def _below(whole: Taxonomy, cut: Taxonomy, labels: Sequence[str]) -> dict[str, str]:
+    """The closest ancestor in the cut taxonomy of each class that only the whole one holds."""
+    known_N = np.array([node in cut for node in whole.nodes])
+    places = {label: whole.index(node) for label in labels if (node := whole.node_of_label(label)) is not None}
+    node_K = np.array(list(places.values()), dtype=np.int64)
+    closest_K = closest_known_ancestor(node_K, known_N, Ancestry.from_plan(compile_plan(whole))) if places else node_K
+    return {label: whole.nodes[node] for label, node in zip(places, closest_K.tolist(), strict=True)}
 
 
 def _labels(images: ImageSet) -> list[str]:

@@ -77,11 +77,16 @@ class Exam:
     Args:
         images: all n of them, known ones first, then one kind of other after the next.
         label_n: node ids, -1 for other, int64.
+        place_n: node ids of where each image belongs, int64: the label, or for what is not known the closest known
+            node above it, and the root where it is of another kind altogether.
+        class_n: whole numbers that tell the true classes apart, int64.
         counts: how many are known (under `KNOWN`) and of each kind of other, in order.
     """
 
     images: ImageSet
     label_n: npt.NDArray[np.int64]
+    place_n: npt.NDArray[np.int64]
+    class_n: npt.NDArray[np.int64]
     counts: Mapping[str, int]
 
     @classmethod
@@ -95,10 +100,16 @@ class Exam:
         parts = {KNOWN: parts[KNOWN], **parts}
         known_n = label_nodes(parts[KNOWN].labels or (), division.taxonomy)
         counts = {name: len(images) for name, images in parts.items()}
-        strangers = sum(counts.values()) - len(known_n)
+        images = join_sets(list(parts.values()))
+        strangers = (images.labels or ("",) * len(images))[len(known_n) :]
+        taxonomy = division.taxonomy
+        places = [taxonomy.index(division.below.get(kind, taxonomy.root)) for kind in strangers]
+        kinds = [*(f"known {node}" for node in known_n.tolist()), *(f"unknown {kind}" for kind in strangers)]
         return cls(
-            images=join_sets(list(parts.values())),
-            label_n=np.concatenate([known_n, np.full(strangers, -1, dtype=np.int64)]),
+            images=images,
+            label_n=np.concatenate([known_n, np.full(len(places), -1, dtype=np.int64)]),
+            place_n=np.concatenate([known_n, np.array(places, dtype=np.int64)]),
+            class_n=np.unique(kinds, return_inverse=True)[1].astype(np.int64),
             counts=counts,
         )
 

@@ -1,11 +1,15 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from experiments.config import load_config
-from experiments.measurement import Bench, promise_kept
+from experiments.measurement import Bench, by_place, promise_kept
 from experiments.protocol import content_hashes, divide, protocol_taxonomy
-from experiments.sealed import Lessons, Openings, SealedTest
-from hierclf import evaluate
+from experiments.sealed import Exam, Lessons, Openings, SealedTest
+from hierclf import Taxonomy, evaluate
+from hierclf.dag import compile_plan
+from hierclf.data import load_images
 from hierclf.strategies import strategies
 from tests.experiments.test_protocol import pool_of
 
@@ -44,6 +48,26 @@ def test_it_measures_what_an_evaluation_of_each_kind_would(division, measured):
         for name in ("leaf_accuracy", "known_rejected", "n_known"):
             assert measured.metrics[name] == pytest.approx(alone[name])
     assert measured.metrics["n_other"] == len(division.seen) + len(division.unseen)
+
+
+def test_a_held_out_class_is_measured_from_the_node_above_it():
+    exam = Exam(
+        images=load_images(np.zeros((5, 2, 2), dtype=np.uint8)),
+        label_n=np.array([3, -1, -1, -1, -1]),
+        place_n=np.array([3, 1, 1, 2, 0]),
+        class_n=np.array([0, 1, 1, 2, 3]),
+        counts={"test": 1, "unseen": 4},
+    )
+    decisions = SimpleNamespace(
+        status=["known", "known", "novel_child", "", "other"],
+        node=["0", "0", "even", "odd", "number"],
+    )
+    report = SimpleNamespace(taxonomy=SimpleNamespace(nodes=("number", "even", "odd", "0", "1")))
+    cut = Taxonomy.from_edges({"number": ["even", "odd"], "even": ["0"], "odd": ["1"]})
+    assert cut.nodes == report.taxonomy.nodes
+    told = by_place(SimpleNamespace(decisions=decisions, report=report), exam, compile_plan(cut))
+    # Of the held-out class below "even" one image is one step too deep and one is right; the odd one was not read.
+    assert told == {"balanced_distance_known": 0, "balanced_distance_novel": 0.25, "balanced_distance_mix": 0.125}
 
 
 def test_the_promise_is_judged(measured):

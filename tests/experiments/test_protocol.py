@@ -8,6 +8,7 @@ import pytest
 
 from experiments.config import load_config
 from experiments.protocol import content_hashes, divide, known_taxonomy, protocol_taxonomy
+from experiments.sealed import Exam
 from experiments.sources import Pool
 from hierclf import Taxonomy
 from hierclf.data import load_images
@@ -192,6 +193,21 @@ def test_splits_give_every_seed_its_own_classes_and_its_own_part_of_the_taxonomy
     told = divide(pool, both, taxonomy, content_hashes(pool), seed=1).sentences()[-1]
     assert told == "These are the classes of seed 1; other seeds have others."
     assert "seed" not in " ".join(first.sentences()), "one seed is all there is"
+
+
+def test_a_held_out_class_belongs_below_the_closest_node_that_is_left():
+    taxonomy = Taxonomy.from_edges({"number": ["even", "odd", "A"], "even": ["0", "2"], "odd": ["1", "3"]})
+    pool, config = pool_of("0123AN", learn=6, test=3), config_of({"known": ["0", "1"], "other": ["2"]})
+    roles = {"known": ["0", "1"], "other": ["2"], "unseen": ["3", "A", "N"]}
+    division = divide(pool, config_of(roles), taxonomy, content_hashes(pool), seed=0)
+    assert division.below == {"2": "even", "3": "odd", "A": "number"}, "N has no place in it"
+    exam = Exam.of(division)
+    places = {
+        label: division.taxonomy.nodes[node] for label, node in zip(exam.images.labels, exam.place_n, strict=True)
+    }
+    assert places == {"0": "0", "1": "1", "2": "even", "3": "odd", "A": "number", "N": "number"}
+    assert len(set(zip(exam.images.labels, exam.class_n.tolist(), strict=True))) == 6
+    assert divide(pool, config, taxonomy, content_hashes(pool), seed=0).below == {"2": "even"}
 
 
 def test_a_taxonomy_that_is_all_known_stays_as_it_is():
