@@ -2,7 +2,7 @@
 
 *Discovered*: the tree is found in the embeddings of the images to learn from (`hierclf.discovery`), and a classifier is
 fitted for each of its nodes. *Induced*: the tree joins like weight vectors of a flat classifier, and its nodes take the
-means of the weights below them, so nothing is fitted at all.
+means of the weights below them; these weights are then fitted anew for the tree.
 
 Either way the leaves are the taxonomy's own. Their probabilities are summed upwards in the taxonomy, so all metrics
 mean what they mean for every other strategy (see `hierclf.dag.borrowed`).
@@ -15,12 +15,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from hierclf.classifier import HierarchicalClassifier
-from hierclf.dag import BorrowedTree, DagPlan
+from hierclf.dag import BorrowedTree, DagPlan, node_log_probs
 from hierclf.dag.borrowed import slots
 from hierclf.discovery import discover_taxonomy, distances_from_weights, hierarchies
-from hierclf.heads import BorrowedTreeHead, FlatHead, PerNodeHead
+from hierclf.heads import BorrowedTreeHead, FlatHead, NodeMajorLinear, PerNodeHead
 from hierclf.losses import label_weights
 from hierclf.strategies.network import Lessons, lessons, under_head
 from hierclf.training import LabelledEmbeddings, fit_head
@@ -58,18 +59,23 @@ def on_discovered_tree(trained: HierarchicalClassifier, gate: Mapping[str, Any])
 def on_induced_tree(trained: HierarchicalClassifier, gate: Mapping[str, Any]) -> HierarchicalClassifier:
     """The network of a fitted classifier under the tree that its flat head's weights induce.
 
-    Wan et al., *NBDT: Neural-Backed Decision Trees*, ICLR 2021, arXiv:2004.00221, without its tree supervision loss.
+    Wan et al., *NBDT: Neural-Backed Decision Trees*, ICLR 2021, arXiv:2004.00221. Their tree supervision, the cross
+    entropy of the leaf probabilities along the tree, fits the last layer here; the network below it stays as it was.
 
     Args:
         trained: fitted in this process; where its head is not flat, the flat baseline's is taken.
         gate: settings of the gate and the rule.
     """
-    model, earlier = trained.model_, trained.fitted_.earlier
+    model = trained.model_
     flat = model.head if isinstance(model.head, FlatHead) else model.baseline.head
     assert isinstance(flat, FlatHead)
     tree = induced_tree(flat)
-    before = induced_head(tree, earlier) if isinstance(earlier, FlatHead) else None
-    return under_head(trained, induced_head(tree, flat), before).refit_gate(**gate)
+    learnt, chosen = lessons(trained)
+    head, earlier = (_TreeSupervised(learnt.embedding_nD.shape[1], tree) for _ in range(2))
+    train, held_out = _in_tree(learnt, tree), _in_tree(chosen, tree)
+    fit_head(head, train, held_out, label_weights(tree.plan, "leaf").float(), earlier=earlier)
+    ready, before = (induced_head(tree, one.linear, model.plan) for one in (head, earlier))
+    return under_head(trained, ready, before).refit_gate(**gate)
 
 
 def discovered_tree(images: Lessons, plan: DagPlan, *, seed: int) -> BorrowedTree:
@@ -98,15 +104,54 @@ def induced_tree(head: FlatHead) -> BorrowedTree:
     return BorrowedTree.of(parent_S, leaves=leaves)
 
 
-def induced_head(tree: BorrowedTree, head: FlatHead) -> BorrowedTreeHead:
-    """Each node's logit is the mean of the flat logits of the leaves below it, and siblings compete by softmax."""
+def induced_head(tree: BorrowedTree, leaves: NodeMajorLinear, plan: DagPlan) -> BorrowedTreeHead:
+    """Each node's logit is the mean of the flat logits of the leaves below it, and siblings compete by softmax.
+
+    Args:
+        tree: to decide along.
+        leaves: one output per leaf of the taxonomy.
+        plan: the compiled taxonomy.
+    """
+    share_EL = _shares(tree)
+    weight, bias = leaves.weight.detach(), leaves.bias.detach()
+    weight_ED, bias_E = ((share_EL @ part.double()).to(part.dtype) for part in (weight, bias))
+    return BorrowedTreeHead.holding(tree, weight_ED, bias_E, plan)
+
+
+class _TreeSupervised(nn.Module):
+    """A layer with one output per leaf whose probabilities come from going down an induced tree.
+
+    Args:
+        in_features: width D of the embedding.
+        tree: whose nodes take the means of the outputs below them.
+    """
+
+    def __init__(self, in_features: int, tree: BorrowedTree) -> None:
+        super().__init__()
+        self.plan = tree.plan
+        self.linear = NodeMajorLinear(in_features, tree.plan.num_leaves)
+        self._share_EL = _shares(tree)
+
+    def forward(self, embedding_BD: Tensor) -> Tensor:
+        """Leaf logits, shape ``(B, L)``."""
+        logits_BL: Tensor = self.linear(embedding_BD)
+        return logits_BL
+
+    def node_log_probs(self, logits_BL: Tensor) -> Tensor:
+        """Log M of every node of the tree, shape ``(B, T)``."""
+        return node_log_probs(logits_BL @ self._share_EL.to(logits_BL.dtype).mT, self.plan)
+
+    def leaf_scores(self, logits_BL: Tensor) -> Tensor:
+        """The logits themselves, shape ``(B, L)``."""
+        return logits_BL
+
+
+def _shares(tree: BorrowedTree) -> Tensor:
+    """What each leaf counts in the mean of the node that an edge leads to, float64, shape ``(E, L)``."""
     plan = tree.plan
     share_TL = torch.zeros(plan.num_nodes, plan.num_leaves, dtype=torch.float64)
     share_TL[plan.closure_node_P, tree.slot_T[plan.leaf_L[plan.closure_leaf_P]]] = 1.0
-    share_EL = (share_TL / share_TL.sum(1, keepdim=True))[plan.child_E]
-    weight, bias = head.linear.weight.detach(), head.linear.bias.detach()
-    weight_ED, bias_E = ((share_EL @ part.double()).to(part.dtype) for part in (weight, bias))
-    return BorrowedTreeHead.holding(tree, weight_ED, bias_E, head.plan)
+    return (share_TL / share_TL.sum(1, keepdim=True))[plan.child_E]
 
 
 def _fewest(images: Lessons, classes: Lessons) -> int:
