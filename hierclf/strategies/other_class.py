@@ -21,14 +21,16 @@ from torch import Tensor
 
 from hierclf.classifier import KEEP, HierarchicalClassifier
 from hierclf.dag import DagPlan, compile_plan
-from hierclf.data import join_sets, load_images
+from hierclf.data import ImageSet, join_sets, load_images
 from hierclf.errors import ConfigError
 from hierclf.gates import Average, Evidence, Gate, GatePart, PValueMap, load_score, msp_score
 from hierclf.heads import FlatHead
 from hierclf.model import Baseline, Model, Operation
 from hierclf.strategies.strategy import Strategy
 from hierclf.taxonomy import Taxonomy
-from hierclf.training.preparation import taxonomy_of_labels
+from hierclf.training.fit import Fitted
+from hierclf.training.parts import Parts
+from hierclf.training.preparation import Prepared, taxonomy_of_labels
 
 # B images, D embedding, L known leaves, O all leaves, "other" among them
 
@@ -69,28 +71,57 @@ def fit_with_other_class(
     strangers = replace(other, labels=(name,) * len(other), classes=())
     trained = HierarchicalClassifier(wider, **{**settings, **FIXED}).fit(join_sets([images, strangers]), **training)
     keep = settings.get("keep", taxonomy.keep or KEEP)
+    prepared, fitted = _apart(trained, taxonomy, name)
+    model = _narrowed(trained, prepared, fitted, keep)
     narrowed = HierarchicalClassifier.from_model(
-        _narrowed(trained, taxonomy, name, keep), notes=trained.notes_, **{**settings, **FIXED, "gate": ["outlier"]}
+        model, notes=trained.notes_, **{**settings, **FIXED, "gate": ["outlier"]}
     )
-    narrowed.log_ = trained.log_
+    narrowed.log_, narrowed.favoured_ = trained.log_, trained.favoured_
+    narrowed.prepared_, narrowed.fitted_ = prepared, replace(fitted, model=model)
     return narrowed
 
 
-def _narrowed(trained: HierarchicalClassifier, taxonomy: Taxonomy, name: str, keep: float) -> Model:
-    """The model on the known classes: their part of the head, and the class ``name`` as its gate."""
-    wide, prepared = trained.model_, trained.prepared_
-    plan = compile_plan(taxonomy)
+def _apart(trained: HierarchicalClassifier, taxonomy: Taxonomy, name: str) -> tuple[Prepared, Fitted]:
+    """What it learnt from, the images of the class ``name`` told apart from the known ones."""
+    prepared, fitted, plan = trained.prepared_, trained.fitted_, compile_plan(taxonomy)
+    assert isinstance(prepared.images, ImageSet)
+    known_n = prepared.label_n != prepared.taxonomy.index(name)
+    known, learnt_n = np.flatnonzero(known_n), np.ones(len(known_n), dtype=np.bool_)
+    learnt_n[prepared.parts.calibration] = False
+    strangers = np.flatnonzero(~known_n & learnt_n)
+    place_n = np.cumsum(known_n) - 1
+    node_N = np.array([taxonomy.index(node) if node in taxonomy else -1 for node in prepared.taxonomy.nodes])
+    parts = {part: place_n[rows[known_n[rows]]] for part, rows in vars(prepared.parts).items()}
+    earlier = fitted.earlier
+    return replace(
+        prepared,
+        taxonomy=taxonomy,
+        images=prepared.images.subset(known),
+        label_n=node_N[prepared.label_n[known]],
+        parts=Parts(**parts),
+        other=prepared.images.subset(strangers),
+        kind_m=np.zeros(len(strangers), dtype=np.int64),
+        kinds=(name,),
+    ), replace(
+        fitted,
+        embedding_nD=fitted.embedding_nD[torch.from_numpy(known)],
+        other_mD=fitted.embedding_nD[torch.from_numpy(strangers)],
+        earlier=None if earlier is None else _known_part(earlier, fitted.model.plan, plan),
+    )
+
+
+def _narrowed(trained: HierarchicalClassifier, prepared: Prepared, fitted: Fitted, keep: float) -> Model:
+    """The model on the known classes: their part of the head, and the class "other" as its gate."""
+    wide, plan = trained.model_, compile_plan(prepared.taxonomy)
     head, baseline = (_known_part(part, wide.plan, plan) for part in (wide.head, wide.baseline.head))
-    known_n = prepared.label_n != wide.taxonomy.index(name)
 
     def evidence(places: np.ndarray) -> Evidence:
-        rows = torch.from_numpy(places[known_n[places]])
-        embedding_BD = trained.fitted_.embedding_nD[rows].to(head.linear.weight.dtype)
+        embedding_BD = fitted.embedding_nD[torch.from_numpy(places)].to(head.linear.weight.dtype)
         return Evidence(embedding_BD, head(embedding_BD))
 
     tune, calibration = evidence(prepared.parts.tune), evidence(prepared.parts.calibration)
     assert isinstance(wide.head, FlatHead)
-    is_other_O = torch.tensor([wide.plan.nodes[node] == name for node in wide.plan.leaf_L.tolist()])
+    is_other_O = torch.tensor([wide.plan.nodes[node] not in plan.taxonomy for node in wide.plan.leaf_L.tolist()])
     linear = wide.head.linear
     learnt = {"weight": linear.weight.double(), "bias": linear.bias.double(), "is_other": is_other_O}
     score = load_score("outlier", {}, learnt)

@@ -3,6 +3,7 @@ import pytest
 
 from hierclf import HierarchicalClassifier, Taxonomy
 from hierclf.errors import ConfigError
+from hierclf.held_out import examine_held_out
 from hierclf.strategies import fit_with_other_class
 from tests.strategies.conftest import SIGNS, SMALL
 
@@ -46,6 +47,19 @@ def test_its_promise_rests_on_known_calibration_images_alone(fitted, known):
     assert 0.1 * len(known) < len(gate.calibration_scores) < 0.35 * len(known)
     assert len(fitted.model_.baseline.calibration_scores) == len(gate.calibration_scores)
     assert gate.keep == 0.95
+
+
+def test_it_keeps_apart_what_it_has_learnt_from_so_it_can_say_how_good_it_is(fitted, known, other):
+    prepared = fitted.prepared_
+    assert [SIGNS.nodes[node] for node in prepared.label_n] == list(prepared.images.labels)
+    assert len(prepared.images) == len(known)
+    assert set(prepared.other.names) <= set(other.names)
+    report, images = examine_held_out(fitted)
+    assert report.metrics["n_known"] == len(prepared.parts.calibration) == len(fitted.model_.gate.calibration_scores)
+    assert report.metrics["leaf_accuracy"] > 0.85
+    assert len(images) == report.metrics["n_known"] + report.metrics["n_other"]
+    scores = fitted.read(prepared.images.subset(prepared.parts.calibration)).unknown_score_B.sort().values
+    np.testing.assert_allclose(scores, fitted.model_.gate.calibration_scores, atol=1e-4)
 
 
 def test_it_is_saved_and_loaded_like_any_other(fitted, fresh, tmp_path):
