@@ -3,6 +3,7 @@
 The page is put together from what the run folders hold and from nothing else: their tables as they were written, and
 below each how it was made (command, seeds, versions, machine, and a checksum of the images of every seed). So the same
 folders give the same page, byte for byte, and a number on it that nobody can repeat would have to be typed by hand.
+Several experiments are put side by side first, see `experiments.overview`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 import click
 
 from experiments.document import read_document
+from experiments.overview import METRIC, Contest, overview
 from experiments.record import made_in_words
 from experiments.results import CONFIG, ENVIRONMENT
 from hierclf.errors import ConfigError, HierclfError
@@ -28,6 +30,13 @@ WORDS = {"command": "command", "started": "measured on", "version": "hierclf", "
 INTRO = """\
 Every table comes with how it was made; a row is a strategy, see `experiments/configs/strategies`. This page is written
 by `python -m experiments.results_page RUN...` from run folders, and not by hand.
+"""
+
+TOGETHER = """\
+Images of kinds that were never seen before the test, taken for known by the threshold at which 95 % of the known test
+images pass; mean ± standard error over the seeds, lower is better. Bold: the best, or within one standard error of it,
+seed by seed. The last column: points by which the right class of known images lies behind the most accurate row, where
+it lies farthest behind. Strategies that did not take part everywhere are in the tables below alone.
 """
 
 
@@ -69,7 +78,14 @@ def page(runs: Sequence[Path], *, title: str = "Results") -> str:
     if twice is not None:
         raise ConfigError(f"two of these runs are called {twice!r}; give one of each")
     contents = "\n".join(f"- [{head}](#{anchor(head)})" for head in heads)
-    return "\n".join([f"# {title}\n", INTRO, contents, "", "\n\n".join(sections)]) + "\n"
+    return "\n".join([f"# {title}\n", INTRO, contents, "", *together(runs), "\n\n".join(sections)]) + "\n"
+
+
+def together(runs: Sequence[Path]) -> list[str]:
+    """Lines that put the experiments that tell of never-seen other side by side; none where fewer than two do."""
+    contests = [Contest.of(json.loads((run / METRICS).read_text(encoding="utf-8"))) for run in runs]
+    contests = [contest for contest in contests if contest.has(METRIC)]
+    return ["## All together", "", TOGETHER, overview(contests), ""] if len(contests) > 1 else []
 
 
 def section(run: Path) -> str:

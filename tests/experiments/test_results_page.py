@@ -4,6 +4,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from experiments.overview import METRIC
 from experiments.results_page import anchor, command, page, section
 from hierclf.errors import ConfigError
 
@@ -99,3 +100,21 @@ def test_one_experiment_stands_on_a_page_once(run_folder):
 def test_links_lead_to_headlines():
     assert anchor("digits_vs_letters") == "digits_vs_letters"
     assert anchor("MNIST: 6/4") == "mnist-64"
+
+
+def test_experiments_with_never_seen_other_are_put_side_by_side(run_folder):
+    folders = [run_folder(name) for name in ("one", "two", "three")]
+    for place, folder in enumerate(folders[:2]):
+        rows = [
+            {"strategy": name, "seed": seed, METRIC: share + place / 10, "leaf_accuracy": 0.9}
+            for name, share in (("theirs", 0.3), ("ours", 0.2))
+            for seed in (0, 1)
+        ]
+        titles = {"ours": {"title": "What we do"}, "theirs": {"title": "What they do"}}
+        (folder / "metrics.json").write_text(json.dumps({"name": folder.name, "strategies": titles, "runs": rows}))
+    text = page(folders)
+    both = text[text.index("## All together") : text.index("## one")]
+    assert "| | one-1 | two-1 | first or tied |" in both, "the third does not tell"
+    assert both.index("What we do") < both.index("What they do")
+    assert "2 of 2" in both
+    assert "## All together" not in page(folders[1:]), "one experiment stands alone"
