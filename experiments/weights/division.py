@@ -89,7 +89,8 @@ def load_material(config: WeightsConfig) -> Material:
     Raises:
         HierclfError: data or taxonomy that cannot be read or do not fit together.
     """
-    data = config.data.model_copy(update={"without_test": True}) if config.validation else config.data
+    unread = {"without_test": True, "resplit": False} if config.validation else {}
+    data = config.data.model_copy(update=unread)
     pool, whole = load_pool(data), config.whole_taxonomy()
     found = {whole.node_of_label(label) for label in pool.train.labels or ()}
     leaves = [leaf for leaf in whole.leaves if leaf in found]
@@ -108,7 +109,7 @@ def divide(material: Material, config: WeightsConfig, *, seed: int) -> Divided:
     chance = np.random.default_rng([seed, STREAM])
     pool, taxonomy = material.pool, material.taxonomy
     train, test = _of(pool.train, taxonomy), None if pool.test is None else _of(pool.test, taxonomy)
-    if test is None or (config.data.resplit and not config.validation):
+    if test is None or config.data.resplit:
         train = train if test is None else join_sets([train, test])
         shares = (1 - config.data.test_share, config.data.test_share)
         learn, examine = stratified_split(np.array(train.labels), shares, generator=chance)

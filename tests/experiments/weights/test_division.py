@@ -39,8 +39,9 @@ def test_classes_outside_the_taxonomy_are_left_out_and_the_test_is_the_datas_own
     assert [divided.taxonomy.nodes[place] for place in divided.truth()] == list(divided.test.labels)
 
 
-def test_validation_leaves_the_test_unread(config):
-    loaded = config(validation=True)
+@pytest.mark.parametrize("resplit", [False, True])
+def test_validation_leaves_the_test_unread(config, resplit):
+    loaded = config({"resplit": resplit}, validation=True)
     material = load_material(loaded)
     assert material.pool.test is None
     divided = divide(material, loaded, seed=0)
