@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -28,7 +28,8 @@ from hierclf.examination import Examination, judge
 from hierclf.metrics import Ancestry, novelty_scores
 from hierclf.progress import bars
 from hierclf.reading import Reading
-from hierclf.strategies import Strategy
+from hierclf.report.numbers import defined
+from hierclf.strategies import Strategy, fit_gate_only
 
 ABOUT_OTHER = (
     "n_other",
@@ -182,11 +183,11 @@ def per_kind(classifier: HierarchicalClassifier, reading: Reading, exam: Exam) -
     return told
 
 
-def by_place(examination: Examination, exam: Exam, plan: DagPlan) -> dict[str, float]:
+def by_place(examination: Examination, exam: Exam, plan: DagPlan) -> dict[str, float | None]:
     """Distance from where each image belongs: of a held-out class, at the closest known node above it (`Exam.place_n`).
 
-    Every true class counts the same. The report by itself takes all that is not known for something that belongs at
-    the root.
+    Every true class counts the same; None where no such image could be read. The report by itself takes all that is
+    not known for something that belongs at the root.
     """
     decisions, nodes = examination.decisions, examination.report.taxonomy.nodes
     index = {name: node for node, name in enumerate(nodes)}
@@ -202,23 +203,32 @@ def by_place(examination: Examination, exam: Exam, plan: DagPlan) -> dict[str, f
         exam.class_n[read],
     )
     return {
-        "balanced_distance_known": scores.bmhd_known,
-        "balanced_distance_novel": scores.bmhd_novel,
-        "balanced_distance_mix": scores.bmhd_mix,
+        "balanced_distance_known": defined(scores.bmhd_known),
+        "balanced_distance_novel": defined(scores.bmhd_novel),
+        "balanced_distance_mix": defined(scores.bmhd_mix),
     }
 
 
 def settings_checksum(strategy: Strategy) -> str:
     """The first 16 digits of the SHA-256 over how a strategy fits and all that is set for it; its title does not count.
 
+    How it gets from a network to a classifier counts where that is more than fitting a gate.
+
     >>> one = Strategy(title="one", settings={"head": "flat", "keep": 0.9})
     >>> two = Strategy(title="two", settings={"keep": 0.9, "head": "flat"})
     >>> settings_checksum(one) == settings_checksum(two), settings_checksum(one) == settings_checksum(one.but(keep=0.8))
     (True, False)
     """
-    way = getattr(strategy.fit_with, "__qualname__", type(strategy.fit_with).__qualname__)
-    text = json.dumps([way, strategy.uses_other, dict(strategy.settings)], sort_keys=True, default=str)
+    told = [_called(strategy.fit_with), strategy.uses_other, dict(strategy.settings)]
+    if strategy.finish_with is not fit_gate_only:
+        told.append(_called(strategy.finish_with))
+    text = json.dumps(told, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _called(way: Callable[..., Any]) -> str:
+    """The name of a function, or of the class of what can be called like one."""
+    return str(getattr(way, "__qualname__", type(way).__qualname__))
 
 
 def promise_kept(metrics: Mapping[str, Any]) -> int | None:
