@@ -15,6 +15,7 @@ from hierclf.gates import Evidence, Gate, msp_score
 from hierclf.heads import Head
 from hierclf.model import Model, Operation
 from hierclf.settings import Settings
+from hierclf.training.choices import level_weights
 from hierclf.training.gate_images import GateImages
 from hierclf.training.gating import build_gate
 from hierclf.training.negatives import MadeEmbeddings
@@ -60,9 +61,12 @@ def calibrate_model(
         HierclfError: a setting, or too few images for a score.
     """
     images = _gate_images(model, embedding_nD, other_mD, prepared, made, earlier, trained)
-    taught = trained and settings.other_loss != "none"  # the features tell other apart already, as far as it was shown
     usual = usual_root_scores(
-        other=images.other is not None and not taught, given=model.backbone is None, trained=trained
+        settings,
+        level_weights(settings, prepared.taxonomy),
+        other=images.other is not None,
+        trained=trained,
+        given=model.backbone is None,
     )
     if made is not None and made.scores:
         usual = made.scores

@@ -20,7 +20,7 @@ from hierclf.registry import did_you_mean
 from hierclf.settings import Settings
 from hierclf.taxonomy import LevelWeights, Taxonomy
 from hierclf.training.loss_choices import check_losses
-from hierclf.training.negatives import named_transformations
+from hierclf.training.negative_choices import named_transformations
 
 ScoreChoice = str | tuple[str, Mapping[str, Any]]
 

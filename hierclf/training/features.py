@@ -26,13 +26,8 @@ from hierclf.training.choices import level_weights
 from hierclf.training.embedded_negatives import EmbeddedNegatives, embed_negatives, of_recipe
 from hierclf.training.fine_tune import TrainingState, fine_tune
 from hierclf.training.loss_choices import unused_losses
-from hierclf.training.negatives import (
-    MadeEmbeddings,
-    NegativeChoice,
-    choose_negatives,
-    named_transformations,
-    whole_recipe,
-)
+from hierclf.training.negative_choices import named_transformations
+from hierclf.training.negatives import MadeEmbeddings, NegativeChoice, choose_negatives, whole_recipe
 from hierclf.training.preparation import Prepared
 from hierclf.training.projecting import train_projection
 from hierclf.training.roles import held_out, of_other, to_learn_from

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hierclf.errors import ConfigError
-from hierclf.losses import build_embedding_loss, classification_losses, other_losses
+from hierclf.losses import OtherLoss, build_embedding_loss, classification_losses, gate_weight, other_losses
 from hierclf.settings import Settings
 from hierclf.taxonomy import LevelWeights
 from hierclf.training.chance import seeded
@@ -71,6 +71,37 @@ def check_levels(loss: str, level_weights: LevelWeights) -> None:
         )
 
 
+def loss_on_other(loss: str, other_loss: str, *weights: float) -> OtherLoss:
+    """How a training learns from images of other: not at all where nothing is left of it.
+
+    Args:
+        loss: a name from `hierclf.losses.classification_losses`; its own way, if it has one, comes first.
+        other_loss: a name from `hierclf.losses.other_losses`.
+        weights: all that it is multiplied with, and the weight of the classification loss, without which no head learns
+            to tell anything from other.
+
+    >>> loss_on_other("hierarchical", "kinds", 1.0, 0.5).learns_kinds, loss_on_other("hierarchical", "kinds", 0.0).term
+    (True, None)
+    """
+    chosen = other_losses[other_loss]
+    if chosen.term is not None:
+        chosen = classification_losses[loss].other or chosen
+    return chosen if chosen.weight and all(weights) else other_losses["none"]
+
+
+def features_learn_from_other(settings: Settings, level_weights: LevelWeights, *, trained: bool) -> bool:
+    """Whether images of other, and negatives, have a say in what the features become.
+
+    Then the features tell them apart already, as far as they were shown; else all that can learn from them is the gate.
+
+    Args:
+        settings: checked ones.
+        level_weights: in force; the first of a list weighs the gate.
+        trained: whether a backbone or a projection is trained by gradient.
+    """
+    return trained and _loss_on_other(settings, level_weights).term is not None
+
+
 def unused_losses(
     settings: Settings, *, trained: bool, strangers: bool, why: str = "the backbone is frozen"
 ) -> tuple[str, ...]:
@@ -104,3 +135,8 @@ def unused_losses(
             "images is all that is trained for."
         )
     return tuple(notes)
+
+
+def _loss_on_other(settings: Settings, level_weights: LevelWeights) -> OtherLoss:
+    weights = settings.classification_weight, settings.other_weight, gate_weight(level_weights)
+    return loss_on_other(settings.loss, settings.other_loss, *weights)

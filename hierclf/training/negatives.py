@@ -18,19 +18,18 @@ from torch import Tensor
 
 from hierclf.dag import DagPlan
 from hierclf.data import ImageSet
-from hierclf.gates import build_score, default_scores
+from hierclf.gates import build_score
 from hierclf.negatives import (
     MOST_SURVIVORS,
     NegativeRecipe,
     pass_for_known,
-    require_transformations,
     survival_rates,
 )
 from hierclf.training.bench import Bench, embedded, known_evidence, made_evidence, short_training
+from hierclf.training.choices import level_weights
+from hierclf.training.negative_choices import named_transformations
+from hierclf.training.score_choice import usual_root_scores
 from hierclf.training.trials import Trial, folds, mean_figures
-
-TRIED = ("mirrored", "upside_down", "rotated_90", "rotated_180", "rotated_270")
-"""What "auto" tries: with these the held-out classes of glyphs were noticed best."""
 
 ASSESSED = 0.2
 """Share of the images to learn from that a trial keeps back to compare with held-out classes."""
@@ -75,24 +74,6 @@ class NegativeChoice:
     notes: tuple[str, ...] = ()
 
 
-def named_transformations(negatives: str | Sequence[str]) -> tuple[str, ...]:
-    """The transformations that the setting ``negatives`` names: none at all for ``"none"``, those tried for ``"auto"``.
-
-    Raises:
-        UnknownName: no such transformation.
-        ConfigError: an empty list, or one transformation twice.
-
-    >>> named_transformations("none"), named_transformations(["mixed"]), len(named_transformations("auto"))
-    ((), ('mixed',), 5)
-    """
-    if isinstance(negatives, str):
-        negatives = {"none": (), "auto": TRIED}.get(negatives, (negatives,))
-        if not negatives:
-            return ()
-    require_transformations(tuple(negatives))
-    return tuple(negatives)
-
-
 def choose_negatives(bench: Bench) -> NegativeChoice:
     """Whether to learn from negatives, decided on images to learn from and for choices alone.
 
@@ -116,7 +97,13 @@ def choose_negatives(bench: Bench) -> NegativeChoice:
     recipe = surviving_left_out(bench, names)
     if recipe is None:
         return NegativeChoice(notes=("No negatives were made: every class survives every transformation.",))
-    usual = default_scores(other=bench.other is not None and bench.frozen is not None, trained=bench.frozen is None)
+    settings = bench.settings
+    usual = usual_root_scores(
+        settings,
+        level_weights(settings, bench.plan.taxonomy),
+        other=bench.other is not None,
+        trained=bench.frozen is None or settings.projection is not None,
+    )
     if asked != "auto":
         return NegativeChoice(recipe=recipe, scores=(*usual, "made"), notes=(_used(recipe, bench),))
     return _tried(bench, recipe, usual, held_out_F)

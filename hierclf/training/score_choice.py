@@ -15,10 +15,12 @@ from torch import Generator, Tensor
 
 from hierclf.gates import Detection, belongs, default_scores, gated_nodes
 from hierclf.settings import Settings
+from hierclf.taxonomy import LevelWeights
 from hierclf.training.choices import gate_scores, node_score_names
 from hierclf.training.gate_choice import chosen_combinations, combination_aurocs, detections, surprises
 from hierclf.training.gate_images import GateImages
 from hierclf.training.leave_one_out import Episode, KnownImages, about_branches, node_episodes, root_episodes
+from hierclf.training.loss_choices import features_learn_from_other
 from hierclf.training.quick_head import quick_head
 
 DIRECTIONS = 384
@@ -223,13 +225,18 @@ def _pairs(scores: Sequence[Any]) -> tuple[Choice, ...]:
     return tuple((choice, {}) if isinstance(choice, str) else (choice[0], choice[1]) for choice in scores)
 
 
-def usual_root_scores(*, other: bool, given: bool, trained: bool = False) -> tuple[str, ...]:
+def usual_root_scores(
+    settings: Settings, level_weights: LevelWeights, *, other: bool, trained: bool, given: bool = False
+) -> tuple[str, ...]:
     """The root's scores where the user names none.
 
     Args:
-        other: whether there are images of other that the backbone has not learnt from.
+        settings: of the fit.
+        level_weights: in force; the first of a list weighs the gate.
+        other: whether there are images of other; what they have taught the features is not learnt from them twice.
+        trained: whether the backbone, or a projection, was trained on the known images.
         given: whether embeddings were given, which may differ in length as well as in direction.
-        trained: whether the backbone was trained on the known images.
     """
-    usual = default_scores(other=other, trained=trained)
+    untaught = other and not features_learn_from_other(settings, level_weights, trained=trained)
+    usual = default_scores(other=untaught, trained=trained)
     return ("mahalanobis", *usual) if given and "mahalanobis" not in usual else usual

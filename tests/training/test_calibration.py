@@ -116,3 +116,21 @@ def test_no_calibration_image_at_all(fitted):
     model, notes = calibrated(fitted, prepared=replace(fitted.prepared_, parts=parts))
     assert model.decide(model.read(torch.zeros(2, 8))).status.tolist().count("other") == 0
     assert len(notes) == 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "scores"),
+    [
+        ({}, ["knn", "vim"]),
+        ({"other_weight": 0.0}, ["knn", "vim", "outlier"]),
+        ({"level_weights": [0.0, 1.0]}, ["knn", "vim", "outlier"]),
+        ({"classification_weight": 0.0, "embedding_loss": "supcon"}, ["knn", "vim", "outlier"]),
+    ],
+    ids=str,
+)
+def test_images_of_other_are_never_thrown_away(fitted, settings, scores):
+    inner = fitted.fitted_
+    model = replace(inner.model, backbone=torch.nn.Identity())
+    images = inner.embedding_nD, inner.other_mD, fitted.prepared_
+    calibrated_, _ = calibrate_model(model, *images, Settings(leave_one_out=False, **settings), trained=True)
+    assert names(calibrated_) == scores

@@ -205,12 +205,34 @@ def test_the_same_seed_chooses_the_same(groups):
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_usual_scores_of_the_root():
-    assert usual_root_scores(other=False, given=False) == ("mahalanobis++", "knn")
-    assert usual_root_scores(other=False, given=True) == ("mahalanobis", "mahalanobis++", "knn")
-    assert usual_root_scores(other=True, given=True) == ("mahalanobis", "mahalanobis++", "knn", "outlier")
-    assert usual_root_scores(other=False, given=False, trained=True) == ("knn", "vim")
-    assert usual_root_scores(other=True, given=False, trained=True) == ("knn", "vim", "outlier")
+@pytest.mark.parametrize(
+    ("other", "trained", "given", "scores"),
+    [
+        (False, False, False, ("mahalanobis++", "knn")),
+        (False, False, True, ("mahalanobis", "mahalanobis++", "knn")),
+        (True, False, True, ("mahalanobis", "mahalanobis++", "knn", "outlier")),
+        (True, False, False, ("mahalanobis++", "knn", "outlier")),
+        (False, True, False, ("knn", "vim")),
+        (True, True, False, ("knn", "vim")),  # the features tell other apart
+    ],
+)
+def test_usual_scores_of_the_root(other, trained, given, scores):
+    assert usual_root_scores(Settings(), "leaf", other=other, trained=trained, given=given) == scores
+
+
+@pytest.mark.parametrize(
+    ("settings", "levels"),
+    [
+        ({"other_loss": "none"}, "leaf"),
+        ({"other_weight": 0}, "leaf"),
+        ({"classification_weight": 0, "embedding_loss": "supcon"}, "leaf"),
+        ({}, (0.0, 1.0)),
+    ],
+    ids=str,
+)
+def test_images_of_other_that_taught_no_feature_teach_the_gate(settings, levels):
+    names = usual_root_scores(Settings(**settings), levels, other=True, trained=True)
+    assert names == ("knn", "vim", "outlier")
 
 
 def test_no_gate_stands_where_no_image_could_say_what_is_usual(groups):

@@ -4,9 +4,10 @@ import pytest
 import torch
 
 from hierclf.errors import ConfigError, HierclfError
+from hierclf.losses import classification_losses, other_losses
 from hierclf.settings import Settings
 from hierclf.training.choices import check_choices
-from hierclf.training.loss_choices import check_levels, unused_losses
+from hierclf.training.loss_choices import check_levels, features_learn_from_other, loss_on_other, unused_losses
 from hierclf.training.schedule import plan_schedule
 
 LEAVES_ALONE = "loss='one_vs_rest' teaches leaves and knows no levels, got level_weights='uniform'; take level_weights="
@@ -102,6 +103,33 @@ def test_levels_of_the_taxonomy_contradict_as_well():
 )
 def test_what_has_no_use_is_said(settings, trained, strangers, notes):
     assert list(unused_losses(Settings(**settings), trained=trained, strangers=strangers)) == notes
+
+
+@pytest.mark.parametrize(
+    ("settings", "levels", "learn"),
+    [
+        ({}, "leaf", True),
+        ({"loss": "one_vs_rest"}, "leaf", True),
+        ({"other_loss": "entropic", "other_weight": 0.1}, ("decay", 0.0), True),
+        ({"level_weights": [0, 1]}, (0.5, 0.0), True),  # what is in force is given
+        ({"other_loss": "none"}, "leaf", False),
+        ({"other_weight": 0}, "uniform", False),
+        ({"classification_weight": 0}, "leaf", False),
+        ({}, (0.0, 1.0), False),
+    ],
+    ids=str,
+)
+def test_what_the_features_learn_from_images_of_other(settings, levels, learn):
+    chosen = Settings(**settings)
+    assert features_learn_from_other(chosen, levels, trained=True) == learn
+    assert not features_learn_from_other(chosen, levels, trained=False)
+
+
+def test_a_loss_with_a_way_of_its_own_to_learn_from_other_takes_it():
+    assert loss_on_other("one_vs_rest", "kinds", 1.0) is classification_losses["one_vs_rest"].other
+    assert loss_on_other("hierarchical", "entropic", 1.0, 2.0) is other_losses["entropic"]
+    for nothing in (("one_vs_rest", "none", 1.0), ("one_vs_rest", "kinds", 1.0, 0.0)):
+        assert loss_on_other(*nothing) is other_losses["none"]
 
 
 def test_embeddings_that_were_given_are_named_as_the_reason():

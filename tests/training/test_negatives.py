@@ -7,24 +7,42 @@ import pytest
 import torch
 
 from hierclf import HierarchicalClassifier
-from hierclf.errors import ConfigError, DataError, UnknownName
+from hierclf.data import load_images
+from hierclf.errors import DataError
 from hierclf.metrics import auroc
 from hierclf.negatives import NegativeRecipe
 from hierclf.taxonomy import Taxonomy
-from hierclf.training import negatives
-from hierclf.training.negatives import choose_negatives, divided, named_transformations
+from hierclf.training import TrainingImages, negatives
+from hierclf.training.bench import FrozenViews
+from hierclf.training.embedded_negatives import EmbeddedNegatives
+from hierclf.training.negatives import choose_negatives, divided
 from tests.synthetic import GLYPHS, SHAPES, glyphs
 from tests.training.benches import bench_of
 
 
-def test_names_of_the_setting():
-    assert named_transformations("none") == ()
-    assert named_transformations("auto") == negatives.TRIED
-    assert named_transformations("mixed") == named_transformations(["mixed"]) == ("mixed",)
-    with pytest.raises(UnknownName, match="did you mean 'mirrored'"):
-        named_transformations(["miror"])
-    with pytest.raises(ConfigError, match="at least one transformation"):
-        named_transformations([])
+@pytest.mark.parametrize(
+    ("frozen", "settings", "usual"),
+    [
+        (False, {}, ("knn", "vim")),
+        (False, {"other_loss": "none"}, ("knn", "vim", "outlier")),
+        (False, {"level_weights": [0, 1]}, ("knn", "vim", "outlier")),
+        (True, {}, ("mahalanobis++", "knn", "outlier")),
+        (True, {"projection": 4}, ("knn", "vim")),  # which learns from other, and is read as without negatives
+    ],
+    ids=str,
+)
+def test_the_gate_reads_what_was_made_beside_what_it_would_read_anyway(monkeypatch, frozen, settings, usual):
+    everything = NegativeRecipe(names=("mixed",), allowed_TN=torch.ones(1, 6, dtype=torch.bool))
+    monkeypatch.setattr(negatives, "surviving_left_out", lambda *_: everything)
+    pictures, _ = glyphs(("dots",), 5)
+    other = TrainingImages(images=load_images(pictures), label_n=torch.zeros(5, dtype=torch.int64))
+    nothing = torch.zeros(0, 3)
+    no_ids = torch.zeros(0, dtype=torch.int64)
+    made = EmbeddedNegatives(embedding_MD=nothing, how_M=no_ids, label_M=no_ids, partner_M=no_ids)
+    views = FrozenViews(embedding_nD=nothing, other_mD=nothing, made=made)
+    bench = bench_of(count=5, negatives=["mixed"], **settings)
+    bench = dataclasses.replace(bench, other=other, frozen=views if frozen else None)
+    assert choose_negatives(bench).scores == (*usual, "made")
 
 
 def test_none_costs_nothing(monkeypatch):
