@@ -223,16 +223,17 @@ class Config(Part):
         """The strategies by name, with all their settings.
 
         Raises:
-            ConfigError: one that cannot be used; the message names it.
+            ConfigError: one that cannot be used, or two of one title; the message names it.
         """
         built = {name: build_strategy(name, entry, self.settings) for name, entry in self.strategies.items()}
-        if self.other_called is None:
-            return built
-        mark = f" [{self.other_called}]"
-        return {
-            name: replace(strategy, title=strategy.title + mark) if strategy.uses_other else strategy
-            for name, strategy in built.items()
-        }
+        if self.other_called is not None:
+            mark = f" [{self.other_called}]"
+            built = {
+                name: replace(strategy, title=strategy.title + mark) if strategy.uses_other else strategy
+                for name, strategy in built.items()
+            }
+        require_own_titles({name: strategy.title for name, strategy in built.items()})
+        return built
 
 
 def checked(kind: type[Checked], values: Mapping[str, Any]) -> Checked:
@@ -286,6 +287,28 @@ def _check_classes(classes: ClassesConfig) -> None:
         twice = sorted({name for name in named if named.count(name) > 1})
         if twice:
             raise ConfigError(f"classes: {twice[0]!r} is in two of known, other, unseen and far; a class has one role")
+
+
+def require_own_titles(titles: Mapping[str, str], part: str = "strategies") -> None:
+    """Refuse two rows of one title: a table would make one of them.
+
+    Args:
+        titles: by the name in the config.
+        part: of the config that holds them.
+
+    Raises:
+        ConfigError: the message names both.
+
+    >>> require_own_titles({"one": "ours", "two": "theirs"})
+    """
+    first: dict[str, str] = {}
+    for name, title in titles.items():
+        earlier = first.setdefault(" ".join(title.split()), name)
+        if earlier != name:
+            raise ConfigError(
+                f"{part}.{name}: {earlier!r} is called {title!r} in the tables too, so both would share a row; "
+                f"give it a title of its own, such as title: {name}"
+            )
 
 
 def build_strategy(name: str, entry: Any, common: Mapping[str, Any]) -> Strategy:

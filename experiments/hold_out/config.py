@@ -41,6 +41,7 @@ from experiments.config import (
     expanded,
     one_or_many,
     or_nothing,
+    require_own_titles,
 )
 from experiments.document import plain
 from hierclf.errors import ConfigError
@@ -181,5 +182,6 @@ def load_hold_out(values: Mapping[str, Any]) -> HoldOutConfig:
     both = sorted({*config.strategies} & {*config.chosen_references()})
     if both:
         raise ConfigError(f"strategies.{both[0]}: a reference has this name; give the strategy another")
-    config.built()
+    ours = {name: strategy.title for name, strategy in config.built().items()}
+    require_own_titles({name: name for name in config.chosen_references()} | ours)
     return config

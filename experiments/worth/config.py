@@ -34,7 +34,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from experiments.config import FolderName, Names, Part, checked, one_or_many, or_nothing
+from experiments.config import FolderName, Names, Part, checked, one_or_many, or_nothing, require_own_titles
 from experiments.document import plain
 from experiments.hold_out.config import DrawnConfig, Seed, check_seeds
 from experiments.worth.trees import FLAT, trees
@@ -159,6 +159,8 @@ def load_worth(values: Mapping[str, Any]) -> WorthConfig:
     check_seeds(config)
     for name in config.trees:
         trees[name]
+    require_own_titles({name: str(own.get("title", name)) for name, own in config.variants.items()}, "variants")
+    require_own_titles({name: told.title or name for name, told in config.features.items()}, "features")
     given = [config.settings, *config.variants.values(), *(told.settings for told in config.features.values())]
     for name in ("seed", "freeze"):
         if any(name in settings for settings in given):

@@ -132,6 +132,27 @@ def test_a_written_config_reads_back_as_the_same():
     assert again.built() == config.built()
 
 
+@pytest.mark.parametrize(
+    "rows",
+    [
+        {"flat_msp": "", "mine": {"title": "flat softmax + threshold"}},
+        {"mine": {"title": "knn  "}, "other": {"base": "flat_msp", "title": "knn"}},
+        {"flat_msp": "", "flat_energy": {"title": "flat softmax + threshold", "keep": "0.9"}},
+    ],
+)
+def test_two_strategies_of_one_title_are_refused(rows):
+    first, second = rows
+    with pytest.raises(ConfigError, match=f"strategies.{second}: '{first}' is called .* such as title: {second}"):
+        with_change(strategies=rows)
+
+
+def test_titles_are_compared_as_the_tables_show_them():
+    rows = {"mine": {"title": "knn [A]", "use_other": "false"}, "theirs": {"title": "knn"}}
+    with pytest.raises(ConfigError, match=r"strategies.theirs: 'mine' is called 'knn \[A\]' in the tables too"):
+        with_change(strategies=rows, other_called="A")
+    assert len(with_change(strategies=rows).built()) == 2
+
+
 def test_what_a_run_is_told_beside_its_data():
     config = with_change(
         strategies={"hierclf": "", "flat_msp": ""}, processes="3", baseline="flat_msp", other_called="letters"

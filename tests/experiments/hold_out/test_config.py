@@ -51,6 +51,12 @@ def test_values_become_what_they_are_meant_to_be():
     assert config.whole_taxonomy().leaves == tuple("0123456789")
 
 
+@pytest.mark.parametrize("title", ["hierclf", "climbing"])
+def test_two_rows_of_one_title_are_refused(title):
+    with pytest.raises(HierclfError, match=f"strategies.ours: '{title}' is called '{title}' in the tables too"):
+        with_change(strategies={"hierclf": None, "ours": {"rule": "leaf", "title": title}})
+
+
 @pytest.mark.parametrize("given", [None, "", "null"])
 def test_without_a_choice_all_references_take_part(given):
     assert with_change(references=given).chosen_references() == tuple(references)
