@@ -22,7 +22,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -170,14 +170,17 @@ class Openings:
         earlier = found.all()
         if not earlier:
             found.path.write_text(",".join(FIELDS) + "\n", encoding="utf-8")
+        elif not found.path.read_bytes().endswith(b"\n"):  # a process was cut off as it wrote; the next line is its own
+            with found.path.open("a", encoding="utf-8") as file:
+                file.write("\n")
         return cls(path=found.path, attempt=1 + max((one.attempt for one in earlier), default=0))
 
     def all(self) -> tuple[Opening, ...]:
-        """Every opening so far; a line that was cut off is left out."""
+        """Every opening so far; a line that was cut off, or ran into another one, is left out."""
         if not self.path.is_file():
             return ()
         with self.path.open(encoding="utf-8", newline="") as file:
-            rows = [row for row in csv.DictReader(file) if all(row.get(field) for field in FIELDS)]
+            rows = [row for row in csv.DictReader(file) if _whole(row)]
         return tuple(
             Opening(**{**row, "seed": int(row["seed"]), "attempt": int(row["attempt"])})  # type: ignore[arg-type]
             for row in rows
@@ -208,7 +211,6 @@ class Openings:
         found = self.all()
         if not found:
             return ""
-        cells = len({one.cell for one in found})
         cells = len({one.cell for one in found})
         if cells == len(found):
             return (
@@ -353,6 +355,13 @@ def _modules(model: Model) -> dict[str, nn.Module]:
 def _tensors(model: Model) -> dict[str, Mapping[str, Tensor]]:
     head = _modules(model)["head"].state_dict()
     return {"head": head, "gate": {} if model.gate is None else model.gate.tensors()}
+
+
+def _whole(row: Mapping[str | None, Any]) -> bool:
+    """Whether a line of the register holds all of its fields, and no more."""
+    if set(row) != set(FIELDS) or not all(row.values()):
+        return False
+    return all(str(row[field]).isascii() and str(row[field]).isdecimal() for field in ("seed", "attempt"))
 
 
 def _times(number: int) -> str:

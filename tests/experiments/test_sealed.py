@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from experiments.measurement import Bench, settings_checksum
-from experiments.sealed import Exam, Lessons, Openings, SealedTest, ValidationImages, model_fingerprint
+from experiments.sealed import Exam, Lessons, Opening, Openings, SealedTest, ValidationImages, model_fingerprint
 from hierclf.classifier import HierarchicalClassifier
 from hierclf.errors import DataError
 from hierclf.strategies import Strategy
@@ -107,6 +107,31 @@ def test_a_line_that_was_cut_off_is_left_out(tmp_path):
     with openings.path.open("a") as file:
         file.write("2026-01-01 10:00:00,a,0,s,d,m,1\n2026-01-01 10:")
     assert [one.cell for one in openings.all()] == [("a", 0)]
+
+
+LINE = "2026-01-01 10:00:00,{},0,s,d,m,1"
+
+
+@pytest.mark.parametrize("length", range(len(LINE.format("b"))))
+def test_a_line_that_was_cut_off_leaves_the_next_one_alone(tmp_path, length):
+    begun = Openings.begin(tmp_path)
+    with begun.path.open("a") as file:
+        file.write(LINE.format("a") + "\n" + LINE.format("b")[:length])
+    resumed = Openings.begin(tmp_path)
+    assert resumed.attempt == 2
+    for name in "bc":
+        resumed.record(Opening(time="t", strategy=name, seed=0, settings="s", split="d", model="m", attempt=2))
+    assert [one.cell for one in Openings.begin(tmp_path).all()] == [("a", 0), ("b", 0), ("c", 0)]
+
+
+@pytest.mark.parametrize("length", range(1, len(LINE.format("b"))))
+def test_lines_that_ran_into_each_other_are_no_opening_and_no_obstacle(tmp_path, length):
+    begun = Openings.begin(tmp_path)
+    with begun.path.open("a") as file:
+        file.write(LINE.format("a") + "\n" + LINE.format("b")[:length] + LINE.format("c") + "\n")
+    found = Openings.begin(tmp_path).all()
+    assert found[0].cell == ("a", 0)
+    assert {one.cell for one in found[1:]} <= {("c", 0)}, "at most its time is odd"
 
 
 def test_fingerprints_differ_with_whatever_a_model_decides_by(division, finished):
