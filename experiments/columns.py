@@ -99,7 +99,12 @@ COLUMNS: dict[str, Column] = {
     column.key: column
     for column in (
         Column("leaf_accuracy", "right class", "higher", words="known images whose most likely class is the true one"),
-        Column("known_rejected", "known turned away", "lower", words="known images that were taken for other"),
+        Column(
+            "known_rejected",
+            "known turned away",
+            "lower",
+            words="known images that were taken for other, or for a new kind",
+        ),
         Column(
             "promise_kept",
             "promise kept",

@@ -7,8 +7,8 @@ Several protocols ask the same question of the same strategies, so these stand i
       knn: {}
 
 and a config takes them over with ``include: strategies/all.yaml``. Its own entries come on top: a new name is added, a
-name that is there already is replaced as a whole, and ``knn: null`` takes one away. ``only: ["flat_*"]`` keeps some;
-where it does not keep the baseline, the first strategy takes its place.
+name that is there already is replaced as a whole, and ``knn: null`` takes one away. ``only: ["flat_*"]`` keeps some,
+and the ``baseline`` in any case, as differences are taken to it.
 
 >>> whole = {"flat_msp": {}, "flat_max_logit": {}, "knn": {}}
 >>> chosen(whole, ["flat_*"])
