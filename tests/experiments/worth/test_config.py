@@ -76,9 +76,9 @@ def test_a_variant_may_be_measured_with_some_taxonomies_only():
 
 def test_two_rows_of_one_title_are_refused():
     variants = {**PLAIN["variants"], "read": {"title": "shared head", "head": "flat"}}
-    with pytest.raises(HierclfError, match="variants.read: 'shared' is called 'shared head' in the tables too"):
+    with pytest.raises(HierclfError, match=r"variants\.read: 'shared' is called 'shared head' in the tables too"):
         with_change(variants=variants)
-    with pytest.raises(HierclfError, match="features.tuned: 'frozen' is called 'frozen' in the tables too"):
+    with pytest.raises(HierclfError, match=r"features\.tuned: 'frozen' is called 'frozen' in the tables too"):
         with_change(features={"frozen": {"how": "flat"}, "tuned": {"how": "own", "title": "frozen"}})
 
 
