@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from hierclf.errors import ConfigError
 from hierclf.heads import Head
 from hierclf.losses import LevelLoss, OpenSetBatch, OtherLoss, classification_losses, level_losses, other_losses
+from hierclf.training.loss_choices import loss_on_other
 from hierclf.training.schedule import Schedule
 
 # B images, the known ones first, C known images, M images of other among them, D embedding, O outputs of the head,
@@ -74,7 +75,7 @@ class Objective(nn.Module):
             nn.init.zeros_(self.kinds.bias)
         at_levels = [level_losses(choice, head.plan, in_features) for choice in schedule.embedding_losses]
         self.embedding_losses = nn.ModuleList([loss for losses in at_levels for loss in losses])
-        if not (self.classifies or any(loss.weight > 0 for loss in self.at_levels)):
+        if not (self.classifies or self.at_levels):
             raise ConfigError(
                 "classification_weight=0 leaves nothing to learn: no embedding loss has two groups of classes to tell "
                 "apart; give a taxonomy with two leaves, or other embedding_levels"
@@ -165,11 +166,10 @@ class Objective(nn.Module):
     # --------------------------------------------------------------------------------------------------------- helpers
 
     def _other_loss(self, kinds: int) -> OtherLoss:
-        """How images of other are learned from: not at all without any, or without a head that learns."""
-        chosen = other_losses[self.schedule.other_loss]
-        if not kinds or not self.classifies:
-            return other_losses["none"]
-        return self.classification_loss.other or chosen if chosen.term is not None else chosen
+        """How images of other are learned from: without any, or at weight 0, they are not even looked at."""
+        schedule = self.schedule
+        weights = schedule.classification_weight, schedule.other_weight, schedule.gate_weight
+        return loss_on_other(schedule.loss, schedule.other_loss, *weights) if kinds else other_losses["none"]
 
     def _open_set_batch(self, embedding_BD: Tensor, logits_BO: Tensor, kinds: Sequence[Tensor]) -> OpenSetBatch:
         leaf_BL = self._head[0].leaf_scores(logits_BO)

@@ -10,6 +10,7 @@ from hierclf.dag import compile_plan
 from hierclf.errors import ConfigError
 from hierclf.heads import heads
 from hierclf.losses import EmbeddingChoice, hierarchical_loss, label_weights
+from hierclf.negatives import NegativeRecipe
 from hierclf.training import fine_tune
 from hierclf.training.objective import Objective
 from hierclf.training.schedule import Schedule
@@ -83,6 +84,25 @@ def test_other_loss_none_has_no_use_for_images_of_other(workshop):
     _, objective = objective_of(workshop, kinds=2, other_loss="none")
     assert not objective.reads_other
     assert list(objective.state_dict()) == []
+
+
+@pytest.mark.parametrize("weight", ["other_weight", "gate_weight"])
+def test_at_weight_0_images_of_other_and_negatives_leave_no_trace(workshop, weight):
+    """They would move the statistics of batch norm if they were in a batch."""
+    allowed = torch.zeros(1, workshop.plan.num_nodes, dtype=torch.bool)
+    allowed[:, workshop.plan.leaf_L] = True
+    recipe = NegativeRecipe(names=("mixed",), allowed_TN=allowed)
+
+    def network(**strange):
+        backbone, head = workshop.network()
+        known = workshop.images(), workshop.images(8, seed=1)
+        log = fine_tune(backbone, head, *known, workshop.weight_NK, workshop.schedule(**{weight: 0.0}), **strange)
+        return log, backbone.state_dict()
+
+    (plain, before), (taught, after) = network(), network(other=workshop.other(), negatives=recipe)
+    assert plain == taught
+    assert all(torch.equal(values, before[name]) for name, values in after.items())
+    assert not objective_of(workshop, kinds=2, **{weight: 0.0})[1].reads_other
 
 
 def test_an_epoch_is_judged_by_accuracy_then_loss_and_the_last_one_where_there_is_neither(workshop):
