@@ -126,7 +126,7 @@ def level_losses(choice: EmbeddingChoice, plan: DagPlan, width: int) -> tuple[Le
     losses = []
     for level, (factor, group_N) in enumerate(zip(factors, group_VN, strict=True), start=1):
         classes = int(group_N.max()) + 1
-        if factor > 0 and classes > 1:
+        if choice.weight * factor > 0 and classes > 1:
             loss = build_embedding_loss(choice.name, classes=classes, width=width, **dict(choice.options))
             title = choice.name if choice.levels == "leaf" else f"{choice.name}@{level}"
             losses.append(LevelLoss(title, choice.weight * factor, loss, group_N))

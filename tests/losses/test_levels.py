@@ -87,6 +87,7 @@ def test_the_last_weight_repeats_and_levels_without_weight_or_choice_are_left_ou
     only = level_losses(EmbeddingChoice(name="supcon", levels=(0.0, 1.0)), compile_plan(PETS), width=6)
     assert [one.title for one in only] == ["supcon@2"]
     assert level_losses(EmbeddingChoice(name="supcon", levels="all"), compile_plan(CHAIN), width=6) == ()
+    assert level_losses(EmbeddingChoice(name="supcon", weight=0.0, levels="all"), compile_plan(PETS), width=6) == ()
 
 
 def test_more_weights_than_levels_are_an_error():
