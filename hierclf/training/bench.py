@@ -31,6 +31,7 @@ from hierclf.training.embedded_negatives import EmbeddedNegatives, embed_negativ
 from hierclf.training.fine_tune import fine_tune
 from hierclf.training.linear import LabelledEmbeddings, fit_head
 from hierclf.training.material import TrainingImages
+from hierclf.training.roles import evened_out
 from hierclf.training.schedule import Schedule
 
 TRIAL_SHARE, FEWEST_EPOCHS = 0.25, 2
@@ -125,7 +126,8 @@ def short_training(bench: Bench, places: np.ndarray, recipe: NegativeRecipe | No
     backbone = copy.deepcopy(bench.backbone)
     with seeded(bench.settings.seed):
         head: Head = heads[bench.settings.head](backbone.dim, bench.plan)  # type: ignore[assignment]  # it is one
-    epochs = round(TRIAL_SHARE * bench.schedule.epochs * len(bench.fit) / max(1, len(places)))
+    everyone, known = (_to_learn_from(bench, some) for some in (bench.fit, places))
+    epochs = round(TRIAL_SHARE * bench.schedule.epochs * everyone.visited / max(1, known.visited))
     epochs = min(max(FEWEST_EPOCHS, epochs), bench.schedule.epochs)
 
     def progress(items: Iterable[Item], total: int, what: str) -> Iterable[Item]:
@@ -134,7 +136,7 @@ def short_training(bench: Bench, places: np.ndarray, recipe: NegativeRecipe | No
     fine_tune(
         backbone.unfreeze(),
         head,
-        TrainingImages(images=bench.images.subset(places), label_n=bench.label_n[places]),
+        known,
         TrainingImages(images=bench.images.subset([]), label_n=bench.label_n[:0]),
         bench.weight_NK.float(),
         replace(bench.schedule, epochs=epochs),
@@ -187,6 +189,11 @@ def embedded(bench: Bench, backbone: Backbone, images: ImageSet) -> Tensor:
     embedding_BD = embed_images(backbone, images, device=device, workers=workers, progress=bench.progress).embedding_nD
     backbone.to("cpu")
     return embedding_BD
+
+
+def _to_learn_from(bench: Bench, places: np.ndarray) -> TrainingImages:
+    """Some of the known images, weighed or drawn as in the training itself."""
+    return evened_out(bench.images.subset(places), bench.label_n[places].numpy(), bench.settings, bench.plan.taxonomy)
 
 
 def _fitted_head(bench: Bench, places: np.ndarray, embedding_of: Callable[[np.ndarray], Tensor]) -> Head:

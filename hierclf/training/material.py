@@ -42,6 +42,11 @@ class TrainingImages:
         """Places to visit in an epoch, in no particular order, int64."""
         return np.arange(len(self.label_n)) if self.draw is None else self.draw(generator)
 
+    @property
+    def visited(self) -> int:
+        """How many images an epoch visits, the repeated ones each time."""
+        return len(self.places(np.random.default_rng(0)))
+
     def names(self, places: Sequence[int]) -> list[str]:
         """What some of the images are called, for messages."""
         if isinstance(self.images, Tensor):

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from hierclf.data import ImageSet
 from hierclf.settings import Settings
+from hierclf.taxonomy import Taxonomy
 from hierclf.training.balance import RESAMPLED, image_weights
 from hierclf.training.material import TrainingImages
 from hierclf.training.preparation import Prepared
@@ -21,15 +22,30 @@ from hierclf.training.preparation import Prepared
 def to_learn_from(prepared: Prepared, settings: Settings, embedding_nD: Tensor | None = None) -> TrainingImages:
     """The known images that a training learns from, weighed or drawn as ``class_weights`` says."""
     places = prepared.parts.fit
-    labels, chosen, taxonomy = prepared.label_n[places], settings.class_weights, prepared.taxonomy
+    images = _some(prepared.images, embedding_nD, places)
+    return evened_out(images, prepared.label_n[places], settings, prepared.taxonomy)
+
+
+def evened_out(
+    images: ImageSet | Tensor, label_n: np.ndarray, settings: Settings, taxonomy: Taxonomy
+) -> TrainingImages:
+    """Labelled images to learn from, weighed or drawn as ``class_weights`` says.
+
+    Args:
+        images: n images, or their embeddings.
+        label_n: node ids, int64.
+        settings: of the fit.
+        taxonomy: what the ids mean.
+    """
+    chosen = settings.class_weights
 
     def draw(generator: np.random.Generator) -> np.ndarray:
-        return image_weights(labels, chosen, taxonomy, generator).place_m
+        return image_weights(label_n, chosen, taxonomy, generator).place_m
 
-    weights = image_weights(labels, chosen, taxonomy, np.random.default_rng(settings.seed)).weight_m
+    weights = image_weights(label_n, chosen, taxonomy, np.random.default_rng(settings.seed)).weight_m
     return TrainingImages(
-        images=_some(prepared.images, embedding_nD, places),
-        label_n=torch.from_numpy(labels),
+        images=images,
+        label_n=torch.from_numpy(label_n),
         weight_n=None if weights is None else torch.from_numpy(weights).float(),
         draw=draw if chosen in RESAMPLED else None,
     )

@@ -37,8 +37,8 @@ class Schedule:
         other_loss: a name from `hierclf.losses.other_losses`.
         other_weight: its weight.
         gate_weight: what the loss on images of other is multiplied with as well: the gate's weight among the levels.
-        balanced_batches: whether an epoch's images come in the order in which they are drawn, so that every batch holds
-            every class equally often; else they are shuffled.
+        balanced_batches: whether images that are drawn for an epoch come in the order in which they are, so that every
+            batch holds every class equally often; else they are shuffled.
         layer_decay: factor on the rate of each stage of a pretrained backbone, from its end to its beginning.
         averaging: decay of the moving average of the weights; 0 averages nothing.
         seed: of everything random.

@@ -79,8 +79,7 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(self._parameter_groups())
         self.rates = [group["lr"] for group in self.optimizer.param_groups]
         self.averaging = Averaging(self.networks, decay=schedule.averaging) if schedule.averaging else None
-        per_epoch = len(known.places(np.random.default_rng(0)))
-        self.steps_per_epoch = math.ceil(per_epoch / schedule.batch_size)
+        self.steps_per_epoch = math.ceil(known.visited / schedule.batch_size)
         self.step = 0
         self.best: dict[str, Tensor] = {}
         self.best_result = (-math.inf, -math.inf)
@@ -100,7 +99,8 @@ class Trainer:
         healthy = {name: values.clone() for name, values in self.networks.named_buffers()}
         generator = np.random.default_rng([self.schedule.seed, epoch])
         places = self.known.places(generator)
-        order = places if self.schedule.balanced_batches else generator.permutation(places)
+        as_drawn = self.schedule.balanced_batches and self.known.draw is not None
+        order = places if as_drawn else generator.permutation(places)
         strangers = self._strangers(len(order), generator) if self._sees_other else None
         totals, steps = {"loss": 0.0}, {"loss": 0}
         skipped, in_a_row = 0, 0

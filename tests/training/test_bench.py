@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 
@@ -36,6 +37,32 @@ def test_a_short_training_takes_a_share_of_the_steps(monkeypatch, share, epochs)
     short_training(bench, bench.fit[: int(share * len(bench.fit))], None)
     assert taken["schedule"].epochs == epochs
     assert len(taken["known"].label_n) == int(share * len(bench.fit))
+
+
+@pytest.mark.parametrize("how", ["balanced", "balanced_batches", "oversample", {"bar": 3.0}], ids=str)
+def test_classes_are_evened_out_as_in_the_training_itself(monkeypatch, how):
+    bench = bench_of(count=20, epochs=40, class_weights=how)
+    bar = bench.plan.nodes.index("bar")
+    rare = bench.label_n[bench.fit] == bar
+    fit = bench.fit[(~rare | (rare.cumsum(0) <= 4)).numpy()]
+    bench, taken = dataclasses.replace(bench, fit=fit), {}
+    monkeypatch.setattr(module, "fine_tune", lambda *parts, **options: taken.update(known=parts[2], schedule=parts[5]))
+    half = fit[::2]
+    short_training(bench, half, None)
+    known = taken["known"]
+    assert torch.equal(known.label_n, bench.label_n[half])
+    places = known.places(np.random.default_rng(0))
+    weight_m = np.ones(len(places)) if known.weight_n is None else known.weight_n.numpy()[places]
+    assert (known.draw is None) == (how == "balanced" or isinstance(how, dict))
+    mass_N = np.bincount(known.label_n.numpy()[places], weights=weight_m)
+    images_N = np.bincount(known.label_n.numpy())
+    if isinstance(how, dict):
+        assert mass_N[bar] == 3 * images_N[bar]
+    else:
+        assert np.ptp(mass_N[1:]) <= 1e-4 * mass_N[bar]
+    whole = {"oversample": 5 * np.bincount(bench.label_n[fit].numpy()).max()}.get(how if isinstance(how, str) else "")
+    share = (whole or len(fit)) / len(places)
+    assert taken["schedule"].epochs == min(40, round(module.TRIAL_SHARE * 40 * share))
 
 
 def test_a_short_training_leaves_the_backbone_alone_and_tells_what_it_is():

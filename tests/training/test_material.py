@@ -42,6 +42,12 @@ def test_rows_come_in_the_order_asked_for_and_stay_as_they_are(size, generator):
     assert images.names([3]) == ["#3"]
 
 
+def test_an_epoch_visits_what_is_drawn():
+    rows, label_n = torch.zeros(6, 4), torch.arange(6)
+    assert TrainingImages(images=rows, label_n=label_n).visited == 6
+    assert TrainingImages(images=rows, label_n=label_n, draw=lambda generator: np.array([0, 0, 5])).visited == 3
+
+
 def test_no_row_is_no_batch():
     images = TrainingImages(images=torch.empty(0, 4), label_n=torch.empty(0, dtype=torch.int64))
     assert list(RowReader().batches(images, range(0), batch_size=8)) == []

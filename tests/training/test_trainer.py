@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -143,6 +144,20 @@ def test_a_projection_learns_from_rows_what_a_network_learns_from_images(worksho
     assert max(entry["held_out_accuracy"] for entry in log) > 0.9
     assert log[-1]["loss"] < 0.3 * log[0]["loss"]
     assert projection.mean_D.sub(rows.mean(0)).abs().max() < 1e-5  # what it reads by stays
+
+
+@pytest.mark.parametrize("drawn", [False, True])
+def test_balanced_batches_keep_the_order_of_a_draw_and_no_other(workshop, monkeypatch, drawn):
+    trainer, orders = trainer_of(workshop, balanced_batches=True), []
+    rounds = np.arange(80)[::-1]
+    if drawn:
+        trainer.known = dataclasses.replace(trainer.known, draw=lambda generator: rounds)
+    stream = trainer._stream
+    monkeypatch.setattr(trainer, "_stream", lambda order: orders.append(order.tolist()) or stream(order))
+    trainer.run_epoch(0, silent)
+    assert sorted(orders[0]) == list(range(80))
+    assert (orders[0] == rounds.tolist()) == drawn
+    assert orders[0] != list(range(80))
 
 
 def test_rows_on_which_nothing_is_finite_are_named_by_their_places(workshop):
