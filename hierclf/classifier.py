@@ -37,6 +37,7 @@ from hierclf.settings import Settings
 from hierclf.taxonomy import Taxonomy
 from hierclf.taxonomy.gate_words import NOTHING
 from hierclf.training import (
+    Prepared,
     TrainingState,
     calibrate_model,
     check_choices,
@@ -325,6 +326,21 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         Raises:
             HierclfError: settings, taxonomy or images that cannot be used; the message says what to do.
         """
+        prepared = self.prepare(images, labels, other=other)
+        values = () if labels is None else np.asarray(labels).ravel().tolist()
+        return self.fit_prepared(prepared, values=values, state=state, on_epoch=on_epoch)
+
+    def prepare(self, images: Any, labels: Any = None, *, other: Any = None) -> Prepared:
+        """The first half of `fit`: find and label the images, and say what each is kept for; nothing is learnt.
+
+        Args:
+            images: as in `fit`.
+            labels: as in `fit`.
+            other: as in `fit`.
+
+        Raises:
+            HierclfError: settings, taxonomy or images that cannot be used; the message says what to do.
+        """
         taxonomy = self._given_taxonomy()
         settings = self._settings(taxonomy)
         check_choices(settings)
@@ -335,14 +351,37 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
             "needed": needed_to_calibrate(settings),
         }
         if settings.backbone is None:
-            backbone, store, assumed = None, None, tuple[str, ...]()
-            prepared = prepare_embeddings(images, labels, other, taxonomy, **division)
-        else:
+            return prepare_embeddings(images, labels, other, taxonomy, **division)
+        store = default_cache() if settings.cache else None
+        folder = str(store.path.parent) if store is not None else None
+        return prepare_images(images, labels, other, taxonomy, **division, cache=folder, progress=bars)
+
+    def fit_prepared(
+        self,
+        prepared: Prepared,
+        *,
+        values: Sequence[Any] = (),
+        state: TrainingState | None = None,
+        on_epoch: Callable[[TrainingState], None] | None = None,
+    ) -> HierarchicalClassifier:
+        """The second half of `fit`: learn from images that are labelled and divided.
+
+        Args:
+            prepared: from `prepare`, or divided in a way of one's own; its taxonomy is the classifier's from now on.
+            values: the labels as they were given, where they are no text: what `classes_` should hold.
+            state: as in `fit`.
+            on_epoch: as in `fit`.
+
+        Raises:
+            HierclfError: settings that cannot be used, or that the images do not allow.
+        """
+        settings = self._settings(prepared.taxonomy)
+        check_choices(settings)
+        if isinstance(prepared.images, ImageSet):
             store = default_cache() if settings.cache else None
-            folder = str(store.path.parent) if store is not None else None
-            prepared = prepare_images(images, labels, other, taxonomy, **division, cache=folder, progress=bars)
-            assert isinstance(prepared.images, ImageSet)
             backbone, assumed = choose_backbone(prepared.images, settings)
+        else:
+            store, backbone, assumed = None, None, ()
         fitted = fit_model(prepared, backbone, settings, cache=store, progress=bars, state=state, on_epoch=on_epoch)
         together = _together(settings)
         fitted = replace(
@@ -350,7 +389,6 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
             notes=(*fitted.notes, *together),
             calibration_notes=(*fitted.calibration_notes, *together),
         )
-        values = () if labels is None else np.asarray(labels).ravel().tolist()
         self._adopt(
             fitted.model,
             notes=(*assumed, *prepared.notes, *fitted.notes),

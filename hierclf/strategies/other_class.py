@@ -21,7 +21,7 @@ from torch import Tensor
 
 from hierclf.classifier import KEEP, HierarchicalClassifier
 from hierclf.dag import DagPlan, compile_plan
-from hierclf.data import ImageSet, join_sets, load_images
+from hierclf.data import ImageSet, join_sets
 from hierclf.errors import ConfigError
 from hierclf.gates import Average, Evidence, Gate, GatePart, PValueMap, load_score, msp_score
 from hierclf.heads import FlatHead
@@ -30,7 +30,7 @@ from hierclf.strategies.strategy import Strategy
 from hierclf.taxonomy import Taxonomy
 from hierclf.training.fit import Fitted
 from hierclf.training.parts import Parts
-from hierclf.training.preparation import Prepared, taxonomy_of_labels
+from hierclf.training.preparation import Prepared
 
 # B images, D embedding, L known leaves, O all leaves, "other" among them
 
@@ -42,6 +42,8 @@ FIXED: dict[str, Any] = {
     "loss": "hierarchical",
 }
 """What makes this strategy; none of it may be set otherwise."""
+
+PROMISE = "average"
 
 
 def fit_with_other_class(
@@ -57,56 +59,70 @@ def fit_with_other_class(
         training: see `Strategy.fit`.
 
     Raises:
-        ConfigError: a setting that the strategy itself decides, or no images of other.
+        ConfigError: a setting that the strategy itself decides, another promise, or no images of other.
     """
     taken = [name for name in FIXED if name in settings and settings[name] != FIXED[name]]
     if taken:
         raise ConfigError(f"the class 'other' decides {taken[0]!r} itself; leave this setting out")
     if other is None:
         raise ConfigError("a class 'other' needs images of other to learn from")
-    images, other = load_images(images), load_images(other)
-    taxonomy = taxonomy if taxonomy is not None else taxonomy_of_labels(images.labels or ())
+    narrow = HierarchicalClassifier(taxonomy, **{**settings, **FIXED, "gate": ["outlier"], "class_weights": None})
+    prepared = narrow.prepare(images, other=other)
+    taxonomy = prepared.taxonomy
+    promise = settings.get("promise", taxonomy.promise or PROMISE)
+    if promise != PROMISE:
+        raise ConfigError(f"the class 'other' makes the promise {PROMISE!r} alone, not {promise!r}")
     name = next(word for word in ("other", "none of these", "not a class") if word not in taxonomy)
     wider = replace(taxonomy, edges=(*taxonomy.edges, (taxonomy.root, name)), other=(), level_weights=None)
-    strangers = replace(other, labels=(name,) * len(other), classes=())
-    trained = HierarchicalClassifier(wider, **{**settings, **FIXED}).fit(join_sets([images, strangers]), **training)
-    keep = settings.get("keep", taxonomy.keep or KEEP)
-    prepared, fitted = _apart(trained, taxonomy, name)
-    model = _narrowed(trained, prepared, fitted, keep)
-    narrowed = HierarchicalClassifier.from_model(
-        model, notes=trained.notes_, **{**settings, **FIXED, "gate": ["outlier"]}
-    )
+    together = side_by_side(prepared, wider, name, seed=narrow.seed)
+    trained = HierarchicalClassifier(wider, **{**settings, **FIXED}).fit_prepared(together, **training)
+    fitted = _apart(trained, taxonomy, known=len(prepared.label_n))
+    model = _narrowed(trained, prepared, fitted, settings.get("keep", taxonomy.keep or KEEP))
+    said = {**settings, **FIXED, "gate": ["outlier"]}
+    narrowed = HierarchicalClassifier.from_model(model, notes=trained.notes_, **said)
     narrowed.log_, narrowed.favoured_ = trained.log_, trained.favoured_
     narrowed.prepared_, narrowed.fitted_ = prepared, replace(fitted, model=model)
     return narrowed
 
 
-def _apart(trained: HierarchicalClassifier, taxonomy: Taxonomy, name: str) -> tuple[Prepared, Fitted]:
-    """What it learnt from, the images of the class ``name`` told apart from the known ones."""
-    prepared, fitted, plan = trained.prepared_, trained.fitted_, compile_plan(taxonomy)
+def side_by_side(prepared: Prepared, wider: Taxonomy, name: str, *, seed: int) -> Prepared:
+    """Known images and those of other as one set, in this order; the known ones stay what they are kept for.
+
+    The promise speaks of known images alone, so no image of other is set aside for it: a tenth of them joins the images
+    for choices, and all others are learnt from.
+    """
+    strangers = prepared.other
     assert isinstance(prepared.images, ImageSet)
-    known_n = prepared.label_n != prepared.taxonomy.index(name)
-    known, learnt_n = np.flatnonzero(known_n), np.ones(len(known_n), dtype=np.bool_)
-    learnt_n[prepared.parts.calibration] = False
-    strangers = np.flatnonzero(~known_n & learnt_n)
-    place_n = np.cumsum(known_n) - 1
-    node_N = np.array([taxonomy.index(node) if node in taxonomy else -1 for node in prepared.taxonomy.nodes])
-    parts = {part: place_n[rows[known_n[rows]]] for part, rows in vars(prepared.parts).items()}
-    earlier = fitted.earlier
+    if not isinstance(strangers, ImageSet):
+        raise ConfigError("a class 'other' needs images of other to learn from")
+    known = len(prepared.label_n)
+    shuffled = np.random.default_rng([seed, 0x07E2]).permutation(len(strangers)) + known
+    chosen = len(strangers) // 10
+    node_N = np.array([wider.index(node) for node in prepared.taxonomy.nodes])
     return replace(
         prepared,
-        taxonomy=taxonomy,
-        images=prepared.images.subset(known),
-        label_n=node_N[prepared.label_n[known]],
-        parts=Parts(**parts),
-        other=prepared.images.subset(strangers),
-        kind_m=np.zeros(len(strangers), dtype=np.int64),
-        kinds=(name,),
-    ), replace(
+        taxonomy=wider,
+        images=join_sets([prepared.images, replace(strangers, labels=(name,) * len(strangers), classes=())]),
+        label_n=np.concatenate([node_N[prepared.label_n], np.full(len(strangers), wider.index(name))]),
+        parts=Parts(
+            fit=np.concatenate([prepared.parts.fit, np.sort(shuffled[chosen:])]),
+            tune=np.concatenate([prepared.parts.tune, np.sort(shuffled[:chosen])]),
+            calibration=prepared.parts.calibration,
+        ),
+        other=None,
+        kind_m=None,
+        kinds=(),
+    )
+
+
+def _apart(trained: HierarchicalClassifier, taxonomy: Taxonomy, *, known: int) -> Fitted:
+    """What was learnt, the images of other told apart from the known ones, which come first."""
+    fitted, earlier = trained.fitted_, trained.fitted_.earlier
+    return replace(
         fitted,
-        embedding_nD=fitted.embedding_nD[torch.from_numpy(known)],
-        other_mD=fitted.embedding_nD[torch.from_numpy(strangers)],
-        earlier=None if earlier is None else _known_part(earlier, fitted.model.plan, plan),
+        embedding_nD=fitted.embedding_nD[:known],
+        other_mD=fitted.embedding_nD[known:],
+        earlier=None if earlier is None else _known_part(earlier, fitted.model.plan, compile_plan(taxonomy)),
     )
 
 

@@ -5,7 +5,8 @@ from hierclf import HierarchicalClassifier, Taxonomy
 from hierclf.errors import ConfigError
 from hierclf.held_out import examine_held_out
 from hierclf.strategies import fit_with_other_class
-from tests.strategies.conftest import SIGNS, SMALL
+from hierclf.strategies.other_class import side_by_side
+from tests.strategies.conftest import SIGNS, SMALL, glyphs
 
 
 @pytest.fixture(scope="module")
@@ -17,9 +18,9 @@ def fitted(known, other):
 def wide(known, other):
     """The same training, written down by hand: one more class in a flat softmax."""
     taxonomy = Taxonomy(root="sign", edges=(*SIGNS.edges, ("sign", "other")))
-    pictures = np.concatenate([known.images, other.images])
-    labels = [*known.labels, *["other"] * len(other)]
-    return HierarchicalClassifier(taxonomy, head="flat", gate="none", rule="leaf", **SMALL).fit(pictures, labels)
+    flat = {"head": "flat", "gate": "none", "rule": "leaf", **SMALL}
+    prepared = HierarchicalClassifier(SIGNS, **flat).prepare(known, other=other)
+    return HierarchicalClassifier(taxonomy, **flat).fit_prepared(side_by_side(prepared, taxonomy, "other", seed=0))
 
 
 def test_its_classes_are_the_known_part_of_the_softmax(fitted, wide, fresh):
@@ -49,11 +50,38 @@ def test_its_promise_rests_on_known_calibration_images_alone(fitted, known):
     assert gate.keep == 0.95
 
 
+def test_no_image_of_other_is_set_aside_for_a_promise_about_known_ones(known, other):
+    few = known.subset(np.arange(0, len(known), 2))
+    prepared = HierarchicalClassifier(SIGNS, **SMALL).prepare(few, other=other)
+    taxonomy = Taxonomy(root="sign", edges=(*SIGNS.edges, ("sign", "other")))
+    together = side_by_side(prepared, taxonomy, "other", seed=0)
+    parts = {part: places[places >= len(few)] for part, places in vars(together.parts).items()}
+    assert [len(parts[part]) for part in ("fit", "tune", "calibration")] == [54, 6, 0]
+    assert sorted(np.concatenate([parts["fit"], parts["tune"]]) - len(few)) == list(range(60))
+    for part, places in vars(prepared.parts).items():
+        np.testing.assert_array_equal(vars(together.parts)[part][: len(places)], places)
+    assert together.images.labels[-60:] == ("other",) * 60
+    assert [taxonomy.nodes[node] for node in together.label_n] == list(together.images.labels)
+
+
+def test_many_images_of_other_leave_enough_known_ones_to_calibrate_on(known):
+    few = known.subset(np.arange(0, len(known), 2))
+    many = glyphs("abcd", 120, seed=3)
+    fitted = fit_with_other_class(SIGNS, few, many, {**SMALL, "epochs": 1})
+    assert len(fitted.model_.gate.calibration_scores) == 30
+    assert np.isfinite(fitted.model_.gate.threshold)
+
+
+def test_it_makes_the_usual_promise_alone(known, other):
+    with pytest.raises(ConfigError, match="makes the promise 'average' alone, not 'confident'"):
+        fit_with_other_class(SIGNS, known, other, {**SMALL, "promise": "confident"})
+
+
 def test_it_keeps_apart_what_it_has_learnt_from_so_it_can_say_how_good_it_is(fitted, known, other):
     prepared = fitted.prepared_
     assert [SIGNS.nodes[node] for node in prepared.label_n] == list(prepared.images.labels)
     assert len(prepared.images) == len(known)
-    assert set(prepared.other.names) <= set(other.names)
+    assert len(prepared.other) == len(other)
     report, images = examine_held_out(fitted)
     assert report.metrics["n_known"] == len(prepared.parts.calibration) == len(fitted.model_.gate.calibration_scores)
     assert report.metrics["leaf_accuracy"] > 0.85
