@@ -29,7 +29,8 @@ from hierclf.settings import Settings
 from hierclf.training.chance import seeded
 from hierclf.training.embedded_negatives import EmbeddedNegatives, embed_negatives, of_recipe
 from hierclf.training.fine_tune import fine_tune
-from hierclf.training.linear import LabelledEmbeddings, fit_head
+from hierclf.training.fitted_heads import evened_out_rows
+from hierclf.training.linear import fit_head
 from hierclf.training.material import TrainingImages
 from hierclf.training.roles import evened_out
 from hierclf.training.schedule import Schedule
@@ -200,8 +201,10 @@ def _fitted_head(bench: Bench, places: np.ndarray, embedding_of: Callable[[np.nd
     """A head fitted on the embeddings of some known images, with those for choices of the same classes."""
     seen = set(bench.label_n[places].tolist())
     tune = bench.tune[[label in seen for label in bench.label_n[bench.tune].tolist()]]
+    settings, chance = bench.settings, np.random.default_rng(bench.settings.seed)
     train, held_out = (
-        LabelledEmbeddings(embedding_BD=embedding_of(some), label_B=bench.label_n[some]) for some in (places, tune)
+        evened_out_rows(embedding_of(some), bench.label_n[some].numpy(), settings, bench.plan.taxonomy, chance)
+        for some in (places, tune)
     )
     width = train.embedding_BD.shape[1]
     head: Head = heads["flat"](width, bench.plan, generator=bench.chance())  # type: ignore[assignment]  # it is one

@@ -17,7 +17,8 @@ from hierclf.dag import DagPlan, compile_plan
 from hierclf.data import stratified_split
 from hierclf.heads import Head, heads
 from hierclf.settings import Settings
-from hierclf.training.balance import image_weights
+from hierclf.taxonomy import Taxonomy
+from hierclf.training.balance import RESAMPLED, image_weights
 from hierclf.training.favour import FACTORS, FOLDS, answers
 from hierclf.training.linear import LabelledEmbeddings, fit_head
 from hierclf.training.preparation import Prepared
@@ -93,6 +94,31 @@ def cross_answers(
     return leaf_FB
 
 
+def evened_out_rows(
+    embedding_BD: Tensor, label_B: np.ndarray, settings: Settings, taxonomy: Taxonomy, chance: np.random.Generator
+) -> LabelledEmbeddings:
+    """Embeddings to fit a head on, weighed or drawn as ``class_weights`` says.
+
+    A fit sees all images at once and has no batches, so ``"balanced_batches"`` weighs them: that is what these batches
+    come to on average, and drawn but once they would leave images of large classes out.
+
+    Args:
+        embedding_BD: of the images.
+        label_B: their node ids, int64.
+        settings: of the fit.
+        taxonomy: what the ids mean.
+        chance: where draws come from.
+    """
+    chosen = "balanced" if settings.class_weights == "balanced_batches" else settings.class_weights
+    weights = image_weights(label_B, chosen, taxonomy, chance)
+    rows = torch.from_numpy(weights.place_m)
+    return LabelledEmbeddings(
+        embedding_BD=embedding_BD[rows] if chosen in RESAMPLED else embedding_BD,
+        label_B=torch.from_numpy(label_B)[rows],
+        weight_B=None if weights.weight_m is None else torch.from_numpy(weights.weight_m).float(),
+    )
+
+
 def finished(head: Head) -> Head:
     """The head itself, which learns no more."""
     assert isinstance(head, nn.Module)
@@ -109,11 +135,5 @@ def _new_head(name: str, embedding_nD: Tensor, plan: DagPlan, settings: Settings
 def _labelled(
     places: np.ndarray, embedding_nD: Tensor, prepared: Prepared, settings: Settings, chance: np.random.Generator
 ) -> LabelledEmbeddings:
-    label_B = prepared.label_n[places]
-    weights = image_weights(label_B, settings.class_weights, prepared.taxonomy, chance)
-    rows = torch.from_numpy(places[weights.place_m])
-    return LabelledEmbeddings(
-        embedding_BD=embedding_nD[rows],
-        label_B=torch.from_numpy(label_B[weights.place_m]),
-        weight_B=None if weights.weight_m is None else torch.from_numpy(weights.weight_m).float(),
-    )
+    rows_BD = embedding_nD[torch.from_numpy(places)]
+    return evened_out_rows(rows_BD, prepared.label_n[places], settings, prepared.taxonomy, chance)

@@ -9,6 +9,7 @@ import torch
 from hierclf.data import load_images
 from hierclf.losses import EmbeddingChoice
 from hierclf.negatives import NegativeRecipe
+from hierclf.settings import Settings
 from hierclf.training import Schedule, TrainingImages
 from hierclf.training import bench as module
 from hierclf.training.bench import FrozenViews, known_evidence, made_evidence, short_training
@@ -125,6 +126,11 @@ def test_a_frozen_backbone_is_never_asked(monkeypatch):
     network = short_training(bench, bench.fit, None)
     known = known_evidence(bench, network, bench.tune)
     assert (known.logits_BC.argmax(1) == known.label_B).double().mean() > 0.9
+    bar = bench.plan.nodes.index("bar")
+    nothing_else = Settings(class_weights={name: 0.0 for name in SIGNS.leaves if name != "bar"})
+    keen = dataclasses.replace(bench, settings=nothing_else)
+    answers = known_evidence(keen, short_training(keen, bench.fit, None), bench.tune).logits_BC.argmax(1)
+    assert (answers == bench.plan.leaf_slot_N[bar]).all()
     everything = NegativeRecipe(names=("mixed",), allowed_TN=torch.ones(1, len(SIGNS.nodes), dtype=torch.bool))
     assert len(made_evidence(bench, network, bench.fit, everything)[1]) == 9
 

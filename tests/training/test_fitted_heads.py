@@ -9,7 +9,7 @@ from hierclf.losses import label_weights
 from hierclf.settings import Settings
 from hierclf.training import prepare_embeddings
 from hierclf.training.favour import FACTORS
-from hierclf.training.fitted_heads import cross_answers, heads_on
+from hierclf.training.fitted_heads import cross_answers, evened_out_rows, heads_on
 from tests.synthetic import LETTERS, clouds
 
 PLAN = compile_plan(LETTERS)
@@ -53,9 +53,21 @@ def test_copies_are_held_out_together():
     assert right(prepared_from(np.concatenate([values] * 3), np.concatenate([labels] * 3))) < 0.5
 
 
-@pytest.mark.parametrize("weights", ["balanced", "oversample", {"vowel": 3.0}], ids=str)
+@pytest.mark.parametrize("weights", ["balanced", "balanced_batches", "oversample", {"vowel": 3.0}], ids=str)
 def test_class_weights_count_in_every_fold(weights):
     assert right(prepared_from(*clouds()), class_weights=weights) > 0.95
+
+
+def test_a_fit_with_balanced_batches_reads_every_image_and_each_class_counts_the_same():
+    label_B = np.array([PLAN.nodes.index(name) for name in "aaaaaaaab"])
+    rows_BD = torch.arange(9.0)[:, None]
+    chance = np.random.default_rng(0)
+    read = evened_out_rows(rows_BD, label_B, Settings(class_weights="balanced_batches"), LETTERS, chance)
+    assert torch.equal(read.embedding_BD, rows_BD)
+    assert read.label_B.tolist() == label_B.tolist()
+    assert read.weight_B[:8].sum().item() == pytest.approx(read.weight_B[8].item())
+    again = evened_out_rows(rows_BD, label_B, Settings(class_weights="oversample"), LETTERS, chance)
+    assert (again.weight_B, np.bincount(again.label_B.numpy())[label_B[[0, -1]]].tolist()) == (None, [8, 8])
 
 
 def test_the_same_seed_gives_the_same_answers():
