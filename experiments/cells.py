@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
+from experiments.marks import Marks
 from experiments.measurement import Bench, Measurement, settings_checksum
 from experiments.results import ExperimentFolder
 from experiments.sealed import Judging, Lessons, Openings, SealedTest, ValidationImages
@@ -43,14 +44,11 @@ class Unit:
 
     def row(self, name: str, strategy: Strategy) -> Row:
         """The row of a cell before anything is measured."""
-        return {
-            "strategy": name,
-            "seed": self.seed,
-            "split": self.split,
-            "taxonomy": self.taxonomy,
-            "settings": settings_checksum(strategy),
-            "error": None,
-        }
+        return self.marks(strategy).row(name, self.seed)
+
+    def marks(self, strategy: Strategy) -> Marks:
+        """What a strategy is measured with."""
+        return Marks(split=self.split, taxonomy=self.taxonomy, settings=settings_checksum(strategy))
 
 
 @dataclass(frozen=True, kw_only=True)

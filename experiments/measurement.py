@@ -8,8 +8,6 @@ had come alone.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
@@ -18,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from experiments.marks import checksum_of
 from experiments.sealed import Exam, Judging, Lessons
 from experiments.warming import Warmer
 from hierclf.backbones import choose_device, default_cache, projection_of
@@ -222,8 +221,7 @@ def settings_checksum(strategy: Strategy) -> str:
     told = [_called(strategy.fit_with), strategy.uses_other, dict(strategy.settings)]
     if strategy.finish_with is not fit_gate_only:
         told.append(_called(strategy.finish_with))
-    text = json.dumps(told, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return checksum_of(told)
 
 
 def _called(way: Callable[..., Any]) -> str:

@@ -8,7 +8,6 @@ with another taxonomy is another run.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +16,7 @@ import torch
 from experiments.cells import Event, Measured, Noted, Started, Unit, Workshop, units_of
 from experiments.config import Config
 from experiments.journal import Journal, Outlook, duration
+from experiments.marks import Marks, outdated_cells, taxonomy_checksum
 from experiments.measurement import settings_checksum
 from experiments.protocol import Division, content_hashes, divide, protocol_taxonomy
 from experiments.record import begin_record, made_in_words
@@ -66,7 +66,7 @@ class Experiment:
 
 
 def prepare(config: Config, journal: Journal) -> Experiment:
-    """Read the data of a config and check that all of its strategies can use it.
+    """Read the data of a config and check that all of its strategies can use it, with every seed.
 
     Raises:
         HierclfError: something that the user can mend; nothing has been written.
@@ -81,15 +81,16 @@ def prepare(config: Config, journal: Journal) -> Experiment:
         hashes=content_hashes(pool),
         taxonomy=protocol_taxonomy(config, pool),
     )
-    division = experiment.division(config.seeds[0])
-    for sentence in division.sentences():
-        journal.say(f"  {sentence}")
     lacking = [name for name, strategy in experiment.strategies.items() if strategy.needs_other]
-    if lacking and division.other is None:
-        raise ConfigError(
-            f"strategies.{lacking[0]} learns from images of other, and the config gives none; "
-            f"name some in classes.other, or leave the strategy out"
-        )
+    for place, seed in enumerate(config.seeds):  # seeds may differ in their classes
+        division = experiment.division(seed)
+        for sentence in division.sentences() if place == 0 else ():
+            journal.say(f"  {sentence}")
+        if lacking and division.other is None:
+            raise ConfigError(
+                f"strategies.{lacking[0]} learns from images of other, and the config gives none with seed {seed}; "
+                f"name some in classes.other, or leave the strategy out"
+            )
     return experiment
 
 
@@ -146,9 +147,8 @@ def run(experiment: Experiment, folder: ExperimentFolder, journal: Journal, *, c
 def outdated(config: Config, folder: ExperimentFolder) -> bool:
     """Whether a run that came to its end lacks a cell of its config, as it stands now."""
     strategies = config.built()
-    return any(
-        _is_missing(folder.row(name, seed), strategy) for name, strategy in strategies.items() for seed in config.seeds
-    )
+    wanted = {(name, seed): settings_checksum(one) for name, one in strategies.items() for seed in config.seeds}
+    return outdated_cells(folder, wanted)
 
 
 def _kept(
@@ -162,48 +162,19 @@ def _kept(
     for seed in experiment.config.seeds:
         division = experiment.division(seed)
         folder.write_division(division)
-        marks[seed] = _marks(division)
+        split, taxonomy = marks[seed] = division.checksum, taxonomy_checksum(division.taxonomy)
         for name, strategy in experiment.strategies.items():
-            row = folder.row(name, seed)
-            if row is not None and not row["error"]:
-                _require_same(folder, row, *marks[seed])
-            if _is_missing(row, strategy):
-                missing.append((name, seed))
-                changed |= {name: None} if row is not None and not row["error"] else {}
-            else:
-                assert row is not None
+            wanted = Marks(split=split, taxonomy=taxonomy, settings=settings_checksum(strategy))
+            row = wanted.earlier(folder, name, seed)
+            if row is not None:
                 kept.append(row)
+                continue
+            missing.append((name, seed))
+            before = folder.row(name, seed)
+            changed |= {name: None} if before is not None and not before["error"] else {}
     if changed:
         journal.say(f"other settings than before, so measured anew: {', '.join(changed)}")
     return kept, missing, marks
-
-
-def _marks(division: Division) -> tuple[str, str]:
-    """Checksums of a division and of its taxonomy, with all that it says."""
-    return division.checksum, hashlib.sha256(repr(division.taxonomy).encode()).hexdigest()[:16]
-
-
-def _require_same(folder: ExperimentFolder, row: Row, split: str, taxonomy: str) -> None:
-    """Refuse to put rows side by side that were measured on other images, or with another taxonomy."""
-    where = f"{folder.path} was measured"
-    if row["split"] != split:
-        raise ConfigError(
-            f"{where} on other images than there are now (seed {row['seed']}: {row['split']}, now {split}); put the "
-            f"data back as it was, or start a new run"
-        )
-    if row.get("taxonomy", taxonomy) != taxonomy:
-        raise ConfigError(
-            f"{where} with another taxonomy than there is now (seed {row['seed']}); put it back as it was, or start a "
-            f"new run"
-        )
-
-
-def _is_missing(row: Row | None, strategy: Strategy) -> bool:
-    """Whether a cell has to be measured; a row from before settings were on record counts as it is."""
-    if row is None or row["error"]:
-        return True
-    checksum = settings_checksum(strategy)
-    return bool(row.get("settings", checksum) != checksum)
 
 
 def _events(workshop: Workshop, units: Sequence[Unit], *, processes: int, threads: int) -> Iterator[Event]:

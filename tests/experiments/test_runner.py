@@ -10,7 +10,7 @@ from experiments.config import load_config
 from experiments.journal import Journal
 from experiments.measurement import settings_checksum
 from experiments.results import ExperimentFolder
-from experiments.runner import outdated, run
+from experiments.runner import outdated, prepare, run
 from experiments.sealed import Openings
 from hierclf.errors import ConfigError
 from tests.experiments.fakes import experiment_of, fit_and_raise, strategy
@@ -136,3 +136,20 @@ def test_validation_opens_no_test_and_says_so_in_its_title(tmp_path):
     assert not (outcome.folder.path / "test_openings.csv").exists()
     assert "small: VALIDATION" in (outcome.folder.path / "report.html").read_text()
     assert json.loads((outcome.folder.path / "metrics.json").read_text())["validation"] is True
+
+
+def test_every_seed_is_checked_before_anything_is_written(tmp_path, idx_folder):
+    splits = [{"known": ["0", "1", "2"], "other": ["A"]}, {"known": ["1", "2", "3"]}]
+    given = {
+        "name": "small",
+        "data": {"source": "idx", "root": str(idx_folder())},
+        "classes": {"splits": splits},
+        "strategies": {"flat_other_class": ""},
+        "seeds": ["0", "1"],
+    }
+    with pytest.raises(ConfigError, match="learns from images of other, and the config gives none with seed 1"):
+        prepare(load_config(given), Journal())
+    splits[1] = {"known": ["1", "2", "B"]}
+    with pytest.raises(ConfigError, match="'B'"):
+        prepare(load_config(given), Journal())
+    assert prepare(load_config({**given, "seeds": "0"}), Journal()).baseline == "flat_other_class"
