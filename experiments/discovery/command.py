@@ -7,7 +7,7 @@ from experiments.entry import Program, as_command
 
 def _program() -> Program:
     from experiments.discovery.config import load_discovery
-    from experiments.discovery.runner import prepare, run
+    from experiments.discovery.runner import outdated, prepare, run
 
     return Program(
         module="experiments.discovery",
@@ -16,6 +16,7 @@ def _program() -> Program:
         load=lambda values, beside: load_discovery(values),
         prepare=prepare,
         run=lambda experiment, folder, journal, line: run(experiment, folder, journal, command=line),
+        outdated=outdated,
     )
 
 

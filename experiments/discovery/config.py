@@ -42,6 +42,7 @@ from experiments.config import (
 from experiments.discovery.planted import Cell
 from experiments.discovery.ways import ways
 from experiments.document import plain
+from experiments.marks import checksum_of
 from hierclf.errors import ConfigError
 from hierclf.taxonomy import Taxonomy, load_taxonomy
 
@@ -116,6 +117,12 @@ class DiscoveryConfig(Part):
         """Names of the ways to compare."""
         every = (name for name in ways if self.planted is not None or not ways[name].needs_plenty)
         return tuple(self.ways) or tuple(every)
+
+    @property
+    def checksum(self) -> str:
+        """Of all settings that rows depend on."""
+        plenty = None if self.planted is None else self.planted.plenty
+        return checksum_of([self.embedding.model_dump(), self.settings, plenty])
 
     def reference(self) -> Taxonomy:
         """The taxonomy that people have in mind.

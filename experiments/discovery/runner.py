@@ -18,12 +18,12 @@ from experiments.discovery.ways import Way, ways
 from experiments.discovery.writing import write_tables
 from experiments.hold_out.runner import measured_row
 from experiments.journal import Journal
+from experiments.marks import Marks, outdated_cells, taxonomy_checksum
 from experiments.record import begin_record, made_in_words
 from experiments.results import ExperimentFolder
 from experiments.runner import Outcome
 from experiments.tables import Row
 from hierclf.discovery.agreement import compare
-from hierclf.errors import ConfigError
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -94,7 +94,7 @@ def run(experiment: DiscoveryExperiment, folder: ExperimentFolder, journal: Jour
         command: to put on record.
 
     Raises:
-        ConfigError: earlier results in the folder were measured on other images.
+        ConfigError: earlier results in the folder were measured on other images, or with another reference.
     """
     config = experiment.config
     made = begin_record(folder, journal, command=command, seeds=config.seeds)
@@ -103,10 +103,13 @@ def run(experiment: DiscoveryExperiment, folder: ExperimentFolder, journal: Jour
         for problem in experiment.problems(seed):
             if problem.listed:
                 folder.write(f"splits/{problem.checksum}.csv", problem.listed)
-            rows += [
-                _earlier(folder, name, seed, problem) or _measured(problem, name, seed, folder, journal)
-                for name in config.chosen_ways()
-            ]
+            marks = Marks(
+                split=problem.checksum, taxonomy=taxonomy_checksum(problem.reference), settings=config.checksum
+            )
+            for name in config.chosen_ways():
+                row = marks.earlier(folder, _place(name, problem.cell), seed)
+                row = row or _measured(problem, name, seed, marks, folder, journal)
+                rows.append({**row, "strategy": name})
     order = list(config.chosen_ways())
     rows.sort(key=lambda row: order.index(row["strategy"]))
     table = write_tables(folder, config, rows, sentences_of(experiment), made_in_words(made))
@@ -126,32 +129,24 @@ def judged(problem: Problem, way: Way, seed: int) -> dict[str, Any]:
     return {**{name: value for name, value in scores.items() if not isinstance(value, list)}, "seconds": seconds}
 
 
-def _earlier(folder: ExperimentFolder, name: str, seed: int, problem: Problem) -> Row | None:
-    """The row of an earlier process, unless it holds an error."""
-    row = folder.row(_place(name, problem), seed)
-    if row is None or row["error"]:
-        return None
-    if row["split"] != problem.checksum:
-        raise ConfigError(
-            f"{folder.path} was measured on other images than there are now (seed {seed}: {row['split']}, now "
-            f"{problem.checksum}); put the data back as it was, or start a new run"
-        )
-    return {**row, "strategy": name}
+def outdated(config: DiscoveryConfig, folder: ExperimentFolder) -> bool:
+    """Whether a run that came to its end lacks a row of its config, as it stands now."""
+    cells = [""] if config.planted is None else [cell.name for cell in config.planted.cells()]
+    names = [_place(name, cell) for name in config.chosen_ways() for cell in cells]
+    return outdated_cells(folder, {(name, seed): config.checksum for name in names for seed in config.seeds})
 
 
-def _measured(problem: Problem, name: str, seed: int, folder: ExperimentFolder, journal: Journal) -> Row:
+def _measured(problem: Problem, name: str, seed: int, marks: Marks, folder: ExperimentFolder, journal: Journal) -> Row:
     """The row of a way: its scores, or the error that it failed with."""
     way = ways[name]
-    row: Row = {"strategy": _place(name, problem), "cell": problem.cell, "seed": seed}
-    row |= {"split": problem.checksum, "error": None}
+    row = {**marks.row(_place(name, problem.cell), seed), "cell": problem.cell}
     place = f"{problem.cell}, {way.title}, seed {seed}" if problem.cell else f"{way.title}, seed {seed}"
-    told = measured_row(row, place, lambda: judged(problem, way, seed), folder, journal, _told)
-    return {**told, "strategy": name}
+    return measured_row(row, place, lambda: judged(problem, way, seed), folder, journal, _told)
 
 
-def _place(name: str, problem: Problem) -> str:
+def _place(name: str, cell: str) -> str:
     """Under which name a row is kept."""
-    return f"{problem.cell.replace(' ', '_')}/{name}" if problem.cell else name
+    return f"{cell.replace(' ', '_')}/{name}" if cell else name
 
 
 def _told(row: Row) -> str:

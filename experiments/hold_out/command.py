@@ -7,7 +7,7 @@ from experiments.entry import Program, as_command
 
 def _program() -> Program:
     from experiments.hold_out.config import load_hold_out
-    from experiments.hold_out.runner import prepare, run
+    from experiments.hold_out.runner import outdated, prepare, run
 
     return Program(
         module="experiments.hold_out",
@@ -16,6 +16,7 @@ def _program() -> Program:
         load=lambda values, beside: load_hold_out(values),
         prepare=prepare,
         run=lambda experiment, folder, journal, line: run(experiment, folder, journal, command=line),
+        outdated=outdated,
     )
 
 

@@ -15,11 +15,13 @@ from experiments.hold_out.division import HeldOut, Material, hold_out, load_mate
 from experiments.hold_out.measurement import BY_DISTRIBUTION, Bench
 from experiments.hold_out.writing import write_tables
 from experiments.journal import Journal, duration
+from experiments.marks import Marks, outdated_cells, taxonomy_checksum
+from experiments.measurement import settings_checksum
 from experiments.record import begin_record, made_in_words
 from experiments.results import ExperimentFolder
 from experiments.runner import Outcome
 from experiments.tables import Row
-from hierclf.errors import ConfigError, HierclfError
+from hierclf.errors import HierclfError
 from hierclf.strategies import Strategy
 
 
@@ -68,20 +70,22 @@ def run(experiment: HoldOutExperiment, folder: ExperimentFolder, journal: Journa
         command: to put on record.
 
     Raises:
-        ConfigError: earlier results in the folder were measured on other images.
+        ConfigError: earlier results in the folder were measured on other images, or with another taxonomy.
     """
     config = experiment.config
     made = begin_record(folder, journal, command=command, seeds=config.seeds)
     rows: list[Row] = []
     sentences: dict[int, list[str]] = {}
+    settings = checksums(config)
     for seed in config.seeds:
         held_out = experiment.held_out(seed)
         folder.write_division(held_out)
         sentences[seed] = held_out.sentences()
         bench = Bench(held_out, next(iter(experiment.strategies.values())), seed=seed)
         for name in experiment.titles:
-            row = earlier_row(folder, name, seed, held_out) or _measured(experiment, bench, name, folder, journal)
-            rows.append(row)
+            marks = marks_of(held_out, settings[name])
+            row = marks.earlier(folder, name, seed)
+            rows.append(row or _measured(experiment, bench, name, marks, folder, journal))
     order = list(experiment.titles)
     rows.sort(key=lambda row: (order.index(row["strategy"]), row["seed"]))
     table = write_tables(folder, config, rows, experiment.titles, sentences, made_in_words(made))
@@ -91,28 +95,36 @@ def run(experiment: HoldOutExperiment, folder: ExperimentFolder, journal: Journa
     return Outcome(folder=folder, table=table, failed=failed)
 
 
-def earlier_row(folder: ExperimentFolder, name: str, seed: int, held_out: HeldOut) -> Row | None:
-    """The row of an earlier process, unless it holds an error.
+def outdated(config: HoldOutConfig, folder: ExperimentFolder) -> bool:
+    """Whether a run that came to its end lacks a row of its config, as it stands now."""
+    wanted = {(name, seed): told for name, told in checksums(config).items() for seed in config.seeds}
+    return outdated_cells(folder, wanted)
 
-    Raises:
-        ConfigError: it was measured on other images.
-    """
-    row = folder.row(name, seed)
-    if row is None or row["error"]:
-        return None
-    if row["split"] != held_out.checksum:
-        raise ConfigError(
-            f"{folder.path} was measured on other images than there are now (seed {seed}: {row['split']}, now "
-            f"{held_out.checksum}); put the data back as it was, or start a new run"
-        )
-    return row
+
+def checksums(config: HoldOutConfig) -> dict[str, str]:
+    """Of the settings that each method depends on, by name; references take the network of our first row."""
+    ours = {name: settings_checksum(strategy) for name, strategy in config.built().items()}
+    theirs = dict.fromkeys((BY_DISTRIBUTION, *config.chosen_references()), next(iter(ours.values())))
+    if not config.by_distribution:
+        del theirs[BY_DISTRIBUTION]
+    return ours | theirs
+
+
+def marks_of(held_out: HeldOut, settings: str) -> Marks:
+    """What a row is measured with, given the checksum of its settings."""
+    return Marks(split=held_out.checksum, taxonomy=taxonomy_checksum(held_out.drawing.known), settings=settings)
 
 
 def _measured(
-    experiment: HoldOutExperiment, bench: Bench, name: str, folder: ExperimentFolder, journal: Journal
+    experiment: HoldOutExperiment,
+    bench: Bench,
+    name: str,
+    marks: Marks,
+    folder: ExperimentFolder,
+    journal: Journal,
 ) -> Row:
     """The row of a method."""
-    row: Row = {"strategy": name, "seed": bench.seed, "split": bench.held_out.checksum, "error": None}
+    row = marks.row(name, bench.seed)
     strategy = experiment.strategies.get(name)
     measure: Callable[[], dict[str, Any]] = (
         (lambda: bench.measure_reference(name)) if strategy is None else (lambda: bench.measure_ours(strategy))
@@ -131,7 +143,7 @@ def measured_row(
     """A row with its metrics, or with the error that it failed with; it is written down at once.
 
     Args:
-        row: ``strategy``, ``seed``, ``split`` and no error yet.
+        row: of `experiments.marks.Marks.row`.
         place: what to call it in the journal.
         measure: gives the metrics.
         folder: where it is kept.

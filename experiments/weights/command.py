@@ -7,7 +7,7 @@ from experiments.entry import Program, as_command
 
 def _program() -> Program:
     from experiments.weights.config import load_weights
-    from experiments.weights.runner import prepare, run
+    from experiments.weights.runner import outdated, prepare, run
 
     return Program(
         module="experiments.weights",
@@ -16,6 +16,7 @@ def _program() -> Program:
         load=lambda values, beside: load_weights(values),
         prepare=prepare,
         run=lambda experiment, folder, journal, line: run(experiment, folder, journal, command=line),
+        outdated=outdated,
     )
 
 

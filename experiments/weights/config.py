@@ -35,6 +35,7 @@ from pydantic import BeforeValidator, Field
 
 from experiments.config import DataConfig, FolderName, Names, Part, checked, expanded, one_or_many, or_nothing
 from experiments.document import plain
+from experiments.marks import checksum_of
 from hierclf.errors import ConfigError
 from hierclf.registry import did_you_mean
 from hierclf.settings import Settings
@@ -113,6 +114,15 @@ class WeightsConfig(Part):
         """
         own = {"level_weights": self.levels[cell.level], **self.classes[cell.way]}
         return Settings.checked({"backbone": "auto", **self.settings, **ASIDE, **own, "seed": seed})
+
+    def checksum(self, cell: Cell, *, seed: int) -> str:
+        """Of all settings that a row depends on.
+
+        Raises:
+            ConfigError: a setting that does not exist or is out of range.
+        """
+        settings = self.settings_of(cell, seed=seed).model_dump(exclude_defaults=True)
+        return checksum_of([self.features, self.directions, self.raised, settings])
 
     def whole_taxonomy(self) -> Taxonomy:
         """The taxonomy, with classes that the data may not hold.

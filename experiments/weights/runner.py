@@ -9,6 +9,7 @@ import torch
 
 from experiments.hold_out.runner import measured_row
 from experiments.journal import Journal
+from experiments.marks import Marks, outdated_cells, taxonomy_checksum
 from experiments.record import begin_record, made_in_words
 from experiments.results import ExperimentFolder
 from experiments.runner import Outcome
@@ -59,7 +60,7 @@ def run(experiment: WeightsExperiment, folder: ExperimentFolder, journal: Journa
         command: to put on record.
 
     Raises:
-        ConfigError: earlier results in the folder were measured on other images.
+        ConfigError: earlier results in the folder were measured on other images, or with another taxonomy.
     """
     config = experiment.config
     made = begin_record(folder, journal, command=command, seeds=config.seeds)
@@ -78,6 +79,12 @@ def run(experiment: WeightsExperiment, folder: ExperimentFolder, journal: Journa
     return Outcome(folder=folder, table=table, failed=failed)
 
 
+def outdated(config: WeightsConfig, folder: ExperimentFolder) -> bool:
+    """Whether a run that came to its end lacks a row of its config, as it stands now."""
+    wanted = {(cell.name, seed): config.checksum(cell, seed=seed) for cell in config.cells() for seed in config.seeds}
+    return outdated_cells(folder, wanted)
+
+
 def _rows_of(
     experiment: WeightsExperiment, divided: Divided, seed: int, folder: ExperimentFolder, journal: Journal
 ) -> list[Row]:
@@ -87,26 +94,15 @@ def _rows_of(
 
     rows: list[Row] = []
     for cell in experiment.config.cells():
-        row = _earlier(folder, cell.name, seed, divided)
+        settings = experiment.config.checksum(cell, seed=seed)
+        marks = Marks(split=divided.checksum, taxonomy=taxonomy_checksum(divided.taxonomy), settings=settings)
+        row = marks.earlier(folder, cell.name, seed)
         if row is None:
-            fresh: Row = {"strategy": cell.name, "seed": seed, "split": divided.checksum, "error": None}
+            fresh = marks.row(cell.name, seed)
             measure = partial(lambda cell: bench().measure(cell), cell)
             row = measured_row(fresh, f"{cell.title}, seed {seed}", measure, folder, journal, _told)
         rows.append(row)
     return rows
-
-
-def _earlier(folder: ExperimentFolder, name: str, seed: int, divided: Divided) -> Row | None:
-    """The row of an earlier process, unless it holds an error."""
-    row = folder.row(name, seed)
-    if row is None or row["error"]:
-        return None
-    if row["split"] != divided.checksum:
-        raise ConfigError(
-            f"{folder.path} was measured on other images than there are now (seed {seed}: {row['split']}, now "
-            f"{divided.checksum}); put the data back as it was, or start a new run"
-        )
-    return row
 
 
 def _told(row: Row) -> str:

@@ -7,7 +7,7 @@ from experiments.entry import Program, as_command
 
 def _program() -> Program:
     from experiments.worth.config import load_worth
-    from experiments.worth.runner import prepare, run
+    from experiments.worth.runner import outdated, prepare, run
 
     return Program(
         module="experiments.worth",
@@ -16,6 +16,7 @@ def _program() -> Program:
         load=lambda values, beside: load_worth(values),
         prepare=prepare,
         run=lambda experiment, folder, journal, line: run(experiment, folder, journal, command=line),
+        outdated=outdated,
     )
 
 

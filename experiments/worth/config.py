@@ -37,6 +37,7 @@ from pydantic import BeforeValidator, Field
 from experiments.config import FolderName, Names, Part, checked, one_or_many, or_nothing, require_own_titles
 from experiments.document import plain
 from experiments.hold_out.config import DrawnConfig, Seed, check_seeds
+from experiments.marks import checksum_of
 from experiments.worth.trees import FLAT, trees
 from hierclf.errors import ConfigError
 from hierclf.registry import did_you_mean
@@ -109,6 +110,24 @@ class WorthConfig(DrawnConfig):
         return Settings.checked(
             {"backbone": "auto", **self.settings, **self.features[features].settings, **own, "seed": seed}
         )
+
+    def checksum(self, cell: Cell, *, seed: int) -> str:
+        """Of all settings that a row depends on: its own, those of its features, and of those that discovery reads.
+
+        Raises:
+            ConfigError: a setting that does not exist or is out of range.
+        """
+        rows = [(features, self.variants_of(features)[0]) for features in (next(iter(self.features)), cell.features)]
+        rows.append((cell.features, cell.variant))
+        told = [
+            [
+                self.features[features].how,
+                self.features[features].directions,
+                self.settings_of(features, variant, seed=seed).model_dump(exclude_defaults=True),
+            ]
+            for features, variant in rows
+        ]
+        return checksum_of([told, cell.tree, self.discovery])
 
     def cells(self, seed: int) -> Iterator[Cell]:
         """What is measured with a seed, in order."""

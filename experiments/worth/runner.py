@@ -10,8 +10,9 @@ from typing import Any
 import torch
 
 from experiments.hold_out.division import HeldOut, Material, hold_out, load_material
-from experiments.hold_out.runner import earlier_row, measured_row
+from experiments.hold_out.runner import marks_of, measured_row
 from experiments.journal import Journal
+from experiments.marks import outdated_cells
 from experiments.record import begin_record, made_in_words
 from experiments.results import ExperimentFolder
 from experiments.runner import Outcome
@@ -57,7 +58,7 @@ def run(experiment: WorthExperiment, folder: ExperimentFolder, journal: Journal,
         command: to put on record.
 
     Raises:
-        ConfigError: earlier results in the folder were measured on other images.
+        ConfigError: earlier results in the folder were measured on other images, or with another taxonomy.
     """
     config = experiment.config
     made = begin_record(folder, journal, command=command, seeds=config.seeds)
@@ -79,6 +80,12 @@ def run(experiment: WorthExperiment, folder: ExperimentFolder, journal: Journal,
     return Outcome(folder=folder, table=table, failed=failed)
 
 
+def outdated(config: WorthConfig, folder: ExperimentFolder) -> bool:
+    """Whether a run that came to its end lacks a row of its config, as it stands now."""
+    wanted = {(c.name, seed): config.checksum(c, seed=seed) for seed in config.seeds for c in config.cells(seed)}
+    return outdated_cells(folder, wanted)
+
+
 def _rows_of(
     cells: Sequence[Cell], config: WorthConfig, held_out: HeldOut, seed: int, folder: ExperimentFolder, journal: Journal
 ) -> list[Row]:
@@ -93,9 +100,10 @@ def _rows_of(
 
     rows: list[Row] = []
     for cell in cells:
-        row = earlier_row(folder, cell.name, seed, held_out)
+        marks = marks_of(held_out, config.checksum(cell, seed=seed))
+        row = marks.earlier(folder, cell.name, seed)
         if row is None:
-            fresh: Row = {"strategy": cell.name, "seed": seed, "split": held_out.checksum, "error": None}
+            fresh = marks.row(cell.name, seed)
             place = f"{cell.features}, {config.title_of(cell)}, seed {seed}"
             row = measured_row(fresh, place, partial(measure, cell), folder, journal, _told)
         rows.append(row)

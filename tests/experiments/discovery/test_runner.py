@@ -3,9 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from experiments.discovery import runner
+from experiments.discovery.config import load_discovery
 from experiments.discovery.planted import Cell, plant
 from experiments.discovery.runner import judged, planted_problem
 from experiments.discovery.ways import ways
+from experiments.journal import Journal
+from experiments.results import ExperimentFolder
 
 EASY = Cell(regime="isotropic", shape="even", noise="low")
 
@@ -29,3 +33,36 @@ def test_what_is_found_is_judged_by_the_reference():
     assert scores["found_clades"] == 6
     assert scores["seconds"] > 0
     assert not any(isinstance(value, (list, dict)) for value in scores.values())
+
+
+def test_rows_are_measured_anew_where_their_settings_changed_and_nowhere_else(idx_folder, tmp_path, monkeypatch):
+    values = {
+        "name": "small",
+        "data": {"source": "idx", "root": str(idx_folder("0123", 12, 4))},
+        "taxonomy": {"a": ["0", "1"], "b": ["2", "3"]},
+        "embedding": {"by": "pixels"},
+        "ways": ["nbdt", "random"],
+    }
+    found: list[str] = []
+
+    def judged(problem, way, seed):
+        found.append(way.title)
+        return {"clade_f1": 1.0, "triplet_f1": 1.0, "found_clades": 1}
+
+    monkeypatch.setattr(runner, "judged", judged)
+    monkeypatch.setattr(runner, "write_tables", lambda *given: "a table")
+
+    def measured(**change):
+        found.clear()
+        config, folder = load_discovery(values | change), ExperimentFolder(tmp_path)
+        experiment, outdated = runner.prepare(config, Journal()), runner.outdated(config, folder)
+        assert not runner.run(experiment, folder, Journal(), command="test").failed
+        assert outdated == bool(found)
+        return list(found)
+
+    both = [ways["nbdt"].title, ways["random"].title]
+    assert measured() == both
+    assert measured() == []
+    assert measured(embedding={"by": "frozen"}) == both
+    assert measured(embedding={"by": "frozen"}, settings={"backbone": "small_cnn"}) == both
+    assert measured(embedding={"by": "frozen"}, settings={"backbone": "small_cnn"}, ways=["nbdt"]) == []
