@@ -111,10 +111,7 @@ def fit_model(
         )
     with few_threads(features.embedding_nD.numel()):
         answering = _heads(features, prepared, settings, plan, weight_NK)
-        temperature = _temperature(answering, features, prepared, settings)
-        alike = answering.flat is answering.head
         answering, favoured = _favouring(answering, features, prepared, settings, weight_NK, trained=trained)
-        answering = _tempered(answering, temperature, alike=alike)
         ungated = Model(
             plan=plan,
             backbone=features.backbone,
@@ -168,7 +165,7 @@ def _check_weights(prepared: Prepared, settings: Settings, weight_NK: Tensor) ->
 
 
 def _heads(features: Features, prepared: Prepared, settings: Settings, plan: DagPlan, weight_NK: Tensor) -> Heads:
-    """The model's head, and the flat baseline on the same embeddings.
+    """The model's head, and the flat baseline on the same embeddings, each as sure as the temperature makes it.
 
     A head that was trained with its backbone has lagged behind the features all the way, and has not learnt from the
     images for choices. Fitted anew it was right about 0.6 ± 0.2 points more of the held-out images to learn from, over
@@ -178,11 +175,14 @@ def _heads(features: Features, prepared: Prepared, settings: Settings, plan: Dag
     """
     leaf_NK = label_weights(plan, "leaf")
     plain = heads_on("flat", features.embedding_nD, prepared, settings, plan, leaf_NK)
+    plain = _tempered(plain, features, prepared, settings)
     if features.head is not None and _keeps_its_head(settings):
-        return Heads(head=finished(features.head), flat=plain.flat)
-    if settings.head == "flat" and torch.equal(weight_NK, leaf_NK):
+        own = Heads(head=finished(features.head), flat=plain.flat)
+    elif settings.head == "flat" and torch.equal(weight_NK, leaf_NK):
         return plain
-    return replace(heads_on(settings.head, features.embedding_nD, prepared, settings, plan, weight_NK), flat=plain.flat)
+    else:
+        own = heads_on(settings.head, features.embedding_nD, prepared, settings, plan, weight_NK)
+    return replace(_tempered(own, features, prepared, settings), flat=plain.flat)
 
 
 def _keeps_its_head(settings: Settings) -> bool:
@@ -190,25 +190,24 @@ def _keeps_its_head(settings: Settings) -> bool:
     return settings.classification_weight > 0 and (not settings.refit_head or settings.loss != "hierarchical")
 
 
-def _temperature(answering: Heads, features: Features, prepared: Prepared, settings: Settings) -> float:
-    """What the logits are divided by: given, or fitted on the images of split A, which no favour has touched yet."""
-    if not isinstance(settings.temperature, str):
-        return settings.temperature
-    tune = torch.from_numpy(prepared.parts.tune)
-    head = answering.earlier or answering.head
-    return fitted_temperature(head, features.embedding_nD[tune], torch.from_numpy(prepared.label_n)[tune])
-
-
-def _tempered(answering: Heads, temperature: float, *, alike: bool) -> Heads:
-    """The heads with their logits divided by the temperature; the baseline's too where it was fitted ``alike``."""
+def _tempered(answering: Heads, features: Features, prepared: Prepared, settings: Settings) -> Heads:
+    """Heads with their logits divided by a temperature: given, or fitted on the images of split A."""
+    temperature = settings.temperature
+    if isinstance(temperature, str):
+        tune = torch.from_numpy(prepared.parts.tune)
+        head = answering.earlier or answering.head
+        label_B = torch.from_numpy(prepared.label_n)[tune]
+        temperature = fitted_temperature(head, features.embedding_nD[tune], label_B)
     if temperature == 1:
         return answering
-    earlier = None if answering.earlier is None else finished(tempered(answering.earlier, temperature))
     head = finished(tempered(answering.head, temperature))
-    if answering.flat is answering.head:
-        return replace(answering, head=head, earlier=earlier, flat=head)
-    flat = finished(tempered(answering.flat, temperature)) if alike else answering.flat
-    return replace(answering, head=head, earlier=earlier, flat=flat)
+    return replace(
+        answering,
+        head=head,
+        flat=head if answering.flat is answering.head else answering.flat,
+        earlier=None if answering.earlier is None else finished(tempered(answering.earlier, temperature)),
+        temperature=temperature,
+    )
 
 
 def _favouring(
@@ -220,7 +219,10 @@ def _favouring(
     *,
     trained: bool,
 ) -> tuple[Heads, Favoured | None]:
-    """The heads with the odds of the favoured node raised, the baseline's aside; see `hierclf.training.favour`."""
+    """The heads with the odds of the favoured node raised, the baseline's aside; see `hierclf.training.favour`.
+
+    They are as sure as they will stay: a temperature that came afterwards would divide the logarithm of the factor too.
+    """
     if settings.favour is None:
         return answering, None
     plan = answering.head.plan
@@ -230,7 +232,16 @@ def _favouring(
         leaf_FB = answers(answering.earlier or answering.head, features.embedding_nD[torch.from_numpy(places)], node)
     else:
         places = np.union1d(prepared.parts.fit, prepared.parts.tune)
-        leaf_FB = cross_answers(places, node, answering.penalty, features.embedding_nD, prepared, settings, weight_NK)
+        leaf_FB = cross_answers(
+            places,
+            node,
+            answering.penalty,
+            features.embedding_nD,
+            prepared,
+            settings,
+            weight_NK,
+            temperature=answering.temperature,
+        )
     favoured = choose_factor(leaf_FB, prepared.label_n[places], plan, node, precision=settings.favour_precision)
     if favoured.factor == 1:
         return answering, favoured

@@ -22,6 +22,7 @@ from hierclf.training.balance import RESAMPLED, image_weights
 from hierclf.training.favour import FACTORS, FOLDS, answers
 from hierclf.training.linear import LabelledEmbeddings, fit_head
 from hierclf.training.preparation import Prepared
+from hierclf.training.temperature import tempered
 
 # n known images, B images, D embedding, N nodes, K nodes on the longest path, F factors
 
@@ -38,12 +39,14 @@ class Heads:
         flat: the baseline, a flat softmax on the same embeddings.
         earlier: the model's head before it learnt from the images of split A, or None where it has not.
         penalty: that the head was fitted with, or None for a head that was trained with its backbone.
+        temperature: what the logits of the head have been divided by.
     """
 
     head: Head
     flat: Head
     earlier: Head | None = None
     penalty: float | None = None
+    temperature: float = 1.0
 
 
 def heads_on(
@@ -72,8 +75,24 @@ def cross_answers(
     prepared: Prepared,
     settings: Settings,
     weight_NK: Tensor,
+    *,
+    temperature: float = 1.0,
 ) -> np.ndarray:
-    """What each image is answered with, under each factor, by a head fitted without the image and its copies."""
+    """What each image is answered with, under each factor, by a head fitted without the image and its copies.
+
+    Args:
+        places: of the images, int64.
+        node: whose odds are multiplied.
+        penalty: of the fits.
+        embedding_nD: of all known images.
+        prepared: what they are.
+        settings: of the fit.
+        weight_NK: loss weights, from `hierclf.losses.label_weights`.
+        temperature: what the logits are divided by before any odds are multiplied.
+
+    Returns:
+        Leaf slots, shape ``(F, B)``, for the factors `hierclf.training.favour.FACTORS`.
+    """
     plan = compile_plan(prepared.taxonomy)
     rows_BD = embedding_nD[torch.from_numpy(places)]
     first: dict[bytes, int] = {}
@@ -90,7 +109,7 @@ def cross_answers(
         )
         head = _new_head(settings.head, embedding_nD, plan, settings)
         fit_head(head, train, nothing, weight_NK.float(), penalties=(penalty,))
-        leaf_FB[:, fold] = answers(head, rows_BD[torch.from_numpy(fold)], node)
+        leaf_FB[:, fold] = answers(tempered(head, temperature), rows_BD[torch.from_numpy(fold)], node)
     return leaf_FB
 
 

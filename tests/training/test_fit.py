@@ -13,6 +13,7 @@ from hierclf.losses import label_weights
 from hierclf.settings import Settings
 from hierclf.training import choose_backbone, fit_model, prepare_embeddings, prepare_images
 from hierclf.training.fitted_heads import heads_on
+from hierclf.training.temperature import fitted_temperature, tempered
 from tests.synthetic import LETTERS, SHAPES, STRANGE, clouds, glyphs
 
 DIVISION = {"keep": 0.95, "calibration_share": 0.15, "seed": 0}
@@ -163,6 +164,19 @@ def test_a_favoured_class_is_found_more_often_in_new_images(uneven, name):
     assert torch.equal(plain.model.head.linear.weight, favoured.model.head.linear.weight)
 
 
+@pytest.mark.parametrize("temperature", [0.5, 3.0])
+def test_the_factor_that_is_told_is_that_of_the_odds(uneven, temperature):
+    plain, favoured = (fit_model(uneven, None, Settings(temperature=temperature, **more)) for more in ({}, FAVOUR))
+    told, places = favoured.favoured, uneven.parts.calibration
+    assert told.factor != 1
+    odds = []
+    for fitted in (plain, favoured):
+        rows = fitted.embedding_nD[torch.from_numpy(places)]
+        share = fitted.model.read(rows).node_log_probs_BN.exp()[:, LETTERS.index("e")].double()
+        odds.append(share / (1 - share))
+    torch.testing.assert_close(odds[1], told.factor * odds[0])
+
+
 def test_a_favoured_meta_class(uneven):
     fitted = fit_model(uneven, None, Settings(favour="vowel", favour_precision=0.55))
     assert fitted.favoured.recall_after > fitted.favoured.recall_before
@@ -213,6 +227,21 @@ def test_the_head_of_a_trained_backbone_is_fitted_anew_on_its_finished_features(
     assert torch.equal(anew.model.head.linear.weight, by_hand.head.linear.weight)
     assert torch.equal(anew.earlier.linear.weight, by_hand.earlier.linear.weight)
     assert not torch.equal(along.model.head.linear.weight, anew.model.head.linear.weight)
+
+
+@pytest.mark.parametrize("name", ["shared", "flat"])
+def test_the_baseline_is_as_sure_as_a_head_of_its_own_would_be(uneven, name):
+    plan = compile_plan(LETTERS)
+    plain = heads_on("flat", uneven.images, uneven, Settings(), plan, label_weights(plan, "leaf"))
+    tune = torch.from_numpy(uneven.parts.tune)
+    own = fitted_temperature(plain.earlier, uneven.images[tune], torch.from_numpy(uneven.label_n)[tune])
+    assert abs(own - 1) > 0.05
+    for setting, temperature in (("auto", own), (2.0, 2.0), (1.0, 1.0)):
+        model = fit_model(uneven, None, Settings(head=name, temperature=setting)).model
+        expected = tempered(plain.head, temperature)
+        torch.testing.assert_close(model.baseline.head.linear.weight, expected.linear.weight)
+        torch.testing.assert_close(model.baseline.head.linear.bias, expected.linear.bias)
+        assert (model.baseline.head is model.head) == (name == "flat")
 
 
 def test_a_head_that_learns_one_against_the_rest_stays_as_it_was_trained(shapes):

@@ -78,6 +78,16 @@ def test_the_same_seed_gives_the_same_answers():
     assert one.shape == (len(FACTORS), len(places))
 
 
+def test_factors_multiply_the_odds_that_the_temperature_has_left():
+    """``z / 2 + log w`` has its maximum where ``z + log w²`` has it."""
+    prepared = prepared_from(*clouds(spread=4.0))
+    given = prepared.parts.fit, "e", 0.01, prepared.images, prepared, Settings(), LEAF
+    plain, cooler = (cross_answers(*given, temperature=temperature) for temperature in (1.0, 2.0))
+    for factor in (0.5, 1.0, 2.0, 4.0):
+        assert np.array_equal(cooler[FACTORS.index(factor)], plain[FACTORS.index(factor**2)])
+    assert not np.array_equal(cooler[FACTORS.index(4.0)], plain[FACTORS.index(4.0)])
+
+
 def test_the_penalty_is_told_and_the_earlier_head_is_another():
     prepared = prepared_from(*clouds(spread=3.0))
     found = heads_on("shared", prepared.images, prepared, Settings(), PLAN, LEAF)
