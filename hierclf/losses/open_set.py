@@ -12,6 +12,9 @@ they count alike however many of each a batch holds; ``share_M`` says what each 
 ``none``              nothing is learnt from them
 ====================  ==================================================================================================
 
+``kinds`` teaches the features, and a layer beside the head that is left behind. The others act on the scores of the
+leaves, so what they teach is in the head: it stays as it was trained, and is not fitted anew on the finished features.
+
 An own way is one more entry: ``other_losses.register("name")(OtherLoss(term=function))``.
 """
 

@@ -53,6 +53,7 @@ class Features:
         log: one entry per epoch of training.
         notes: what was surprising, in sentences.
         made: negatives that were made of the known images, or None.
+        strangers: whether the training had images of other, or negatives, to learn from.
     """
 
     embedding_nD: Tensor
@@ -62,6 +63,7 @@ class Features:
     log: tuple[dict[str, float], ...] = ()
     notes: tuple[str, ...] = ()
     made: MadeEmbeddings | None = None
+    strangers: bool = False
 
 
 def given_features(prepared: Prepared, settings: Settings) -> Features:
@@ -124,6 +126,7 @@ def _projected(
         head=done.head,
         log=done.log,
         made=None if made is None else replace(made, embedding_MD=through(made.embedding_MD)),
+        strangers=other_mD is not None,
     )
 
 
@@ -187,6 +190,7 @@ def trained_features(
         log=tuple(log),
         notes=(*unused_losses(settings, trained=True, strangers=strangers), *choice.notes),
         made=made,
+        strangers=strangers,
     )
 
 

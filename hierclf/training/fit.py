@@ -29,6 +29,7 @@ from hierclf.training.favoured import Favoured
 from hierclf.training.features import Features, frozen_features, given_features, trained_features
 from hierclf.training.fine_tune import TrainingState
 from hierclf.training.fitted_heads import Heads, cross_answers, finished, heads_on
+from hierclf.training.loss_choices import head_learns_from_other
 from hierclf.training.negatives import MadeEmbeddings
 from hierclf.training.preparation import Prepared
 from hierclf.training.temperature import fitted_temperature, tempered
@@ -168,15 +169,15 @@ def _heads(features: Features, prepared: Prepared, settings: Settings, plan: Dag
     """The model's head, and the flat baseline on the same embeddings, each as sure as the temperature makes it.
 
     A head that was trained with its backbone has lagged behind the features all the way, and has not learnt from the
-    images for choices. Fitted anew it was right about 0.6 ± 0.2 points more of the held-out images to learn from, over
-    60 trainings of small networks on five data sets, and about 2 points more with thirty images of each class. The two
-    steps are those of Kang et al., *Decoupling Representation and Classifier for Long-Tailed Recognition*, ICLR 2020,
-    arXiv:1910.09217.
+    images for choices. So it is fitted anew, unless it was taught what no such fit could teach it. Fitted anew it was
+    right about 0.6 ± 0.2 points more of the held-out images to learn from, over 60 trainings of small networks on five
+    data sets, and about 2 points more with thirty images of each class. The two steps are those of Kang et al.,
+    *Decoupling Representation and Classifier for Long-Tailed Recognition*, ICLR 2020, arXiv:1910.09217.
     """
     leaf_NK = label_weights(plan, "leaf")
     plain = heads_on("flat", features.embedding_nD, prepared, settings, plan, leaf_NK)
     plain = _tempered(plain, features, prepared, settings)
-    if features.head is not None and _keeps_its_head(settings):
+    if features.head is not None and _keeps_its_head(features, prepared, settings):
         own = Heads(head=finished(features.head), flat=plain.flat)
     elif settings.head == "flat" and torch.equal(weight_NK, leaf_NK):
         return plain
@@ -185,9 +186,13 @@ def _heads(features: Features, prepared: Prepared, settings: Settings, plan: Dag
     return replace(_tempered(own, features, prepared, settings), flat=plain.flat)
 
 
-def _keeps_its_head(settings: Settings) -> bool:
+def _keeps_its_head(features: Features, prepared: Prepared, settings: Settings) -> bool:
     """Whether the head that was trained along is the model's: it has learnt something, and as no fit would teach it."""
-    return settings.classification_weight > 0 and (not settings.refit_head or settings.loss != "hierarchical")
+    if not settings.classification_weight:
+        return False
+    if not settings.refit_head or settings.loss != "hierarchical":
+        return True
+    return features.strangers and head_learns_from_other(settings, level_weights(settings, prepared.taxonomy))
 
 
 def _tempered(answering: Heads, features: Features, prepared: Prepared, settings: Settings) -> Heads:

@@ -102,6 +102,19 @@ def features_learn_from_other(settings: Settings, level_weights: LevelWeights, *
     return trained and _loss_on_other(settings, level_weights).term is not None
 
 
+def head_learns_from_other(settings: Settings, level_weights: LevelWeights) -> bool:
+    """Whether images of other, and negatives, teach the head itself what not to be sure of.
+
+    A loss on kinds of other teaches a layer beside the head; every other one acts on the scores of the leaves.
+
+    Args:
+        settings: checked ones.
+        level_weights: in force; the first of a list weighs the gate.
+    """
+    loss = _loss_on_other(settings, level_weights)
+    return loss.term is not None and not loss.learns_kinds
+
+
 def unused_losses(
     settings: Settings, *, trained: bool, strangers: bool, why: str = "the backbone is frozen"
 ) -> tuple[str, ...]:

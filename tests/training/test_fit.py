@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -242,6 +243,25 @@ def test_the_baseline_is_as_sure_as_a_head_of_its_own_would_be(uneven, name):
         torch.testing.assert_close(model.baseline.head.linear.weight, expected.linear.weight)
         torch.testing.assert_close(model.baseline.head.linear.bias, expected.linear.bias)
         assert (model.baseline.head is model.head) == (name == "flat")
+
+
+@pytest.mark.parametrize("more", [{}, {"freeze": True, "projection": 6}], ids=str)
+def test_what_images_of_other_have_taught_the_head_is_not_fitted_away(shapes, more):
+    taught = fit_images(shapes, other_loss="entropic", **more)
+    kept = fit_images(shapes, other_loss="entropic", refit_head=False, **more)
+    assert taught.earlier is None
+    assert torch.equal(taught.model.head.linear.weight, kept.model.head.linear.weight)
+    alone = dataclasses.replace(shapes, other=None, kind_m=None)
+    assert fit_images(alone, other_loss="entropic", **more).earlier is not None  # nothing has taught it
+    assert fit_images(shapes, other_loss="entropic", other_weight=0, **more).earlier is not None
+
+
+def test_what_negatives_have_taught_the_head_is_not_fitted_away(shapes, monkeypatch):
+    monkeypatch.setattr("hierclf.training.negatives.MOST_SURVIVORS", 1.0)
+    alone = dataclasses.replace(shapes, other=None, kind_m=None)
+    fitted = fit_images(alone, other_loss="entropic", negatives=["shuffled_4x4"])
+    assert any("Learnt from negatives" in note for note in fitted.notes)
+    assert fitted.earlier is None
 
 
 def test_a_head_that_learns_one_against_the_rest_stays_as_it_was_trained(shapes):

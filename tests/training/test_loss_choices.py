@@ -7,7 +7,13 @@ from hierclf.errors import ConfigError, HierclfError
 from hierclf.losses import classification_losses, other_losses
 from hierclf.settings import Settings
 from hierclf.training.choices import check_choices
-from hierclf.training.loss_choices import check_levels, features_learn_from_other, loss_on_other, unused_losses
+from hierclf.training.loss_choices import (
+    check_levels,
+    features_learn_from_other,
+    head_learns_from_other,
+    loss_on_other,
+    unused_losses,
+)
 from hierclf.training.schedule import plan_schedule
 
 LEAVES_ALONE = "loss='one_vs_rest' teaches leaves and knows no levels, got level_weights='uniform'; take level_weights="
@@ -123,6 +129,24 @@ def test_what_the_features_learn_from_images_of_other(settings, levels, learn):
     chosen = Settings(**settings)
     assert features_learn_from_other(chosen, levels, trained=True) == learn
     assert not features_learn_from_other(chosen, levels, trained=False)
+
+
+@pytest.mark.parametrize(
+    ("settings", "levels", "learns"),
+    [
+        ({}, "leaf", False),  # kinds of other have a layer of their own
+        ({"other_loss": "none"}, "leaf", False),
+        ({"other_loss": "entropic"}, "leaf", True),
+        ({"other_loss": "outlier_exposure"}, "leaf", True),
+        ({"other_loss": "objectosphere"}, "leaf", True),
+        ({"loss": "one_vs_rest"}, "leaf", True),
+        ({"other_loss": "entropic", "other_weight": 0}, "leaf", False),
+        ({"other_loss": "entropic"}, (0.0, 1.0), False),
+    ],
+    ids=str,
+)
+def test_what_the_head_learns_from_images_of_other(settings, levels, learns):
+    assert head_learns_from_other(Settings(**settings), levels) == learns
 
 
 def test_a_loss_with_a_way_of_its_own_to_learn_from_other_takes_it():
