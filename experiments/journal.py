@@ -83,3 +83,12 @@ def duration(seconds: float) -> str:
     if whole < 60:
         return f"{whole} s"
     return f"{whole // 60} min {whole % 60} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def times(number: int) -> str:
+    """How often, in words.
+
+    >>> times(1), times(2), times(30)
+    ('once', 'twice', '30 times')
+    """
+    return {1: "once", 2: "twice"}.get(number, f"{number} times")

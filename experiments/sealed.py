@@ -29,6 +29,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from experiments.journal import times
 from experiments.protocol import Division
 from hierclf.backbones import fingerprint
 from hierclf.classifier import HierarchicalClassifier
@@ -214,11 +215,11 @@ class Openings:
         cells = len({one.cell for one in found})
         if cells == len(found):
             return (
-                f"The test images were opened {_times(len(found))}, each time for a finished classifier and once for "
+                f"The test images were opened {times(len(found))}, each time for a finished classifier and once for "
                 f"each strategy and seed ({OPENINGS})."
             )
         return (
-            f"The test images were opened {_times(len(found))} for {plural(cells, 'pair')} of strategy and seed, each "
+            f"The test images were opened {times(len(found))} for {plural(cells, 'pair')} of strategy and seed, each "
             f"time for a finished classifier; more than once where a process was cut off, a strategy had failed, or "
             f"its settings were changed ({OPENINGS})."
         )
@@ -362,12 +363,3 @@ def _whole(row: Mapping[str | None, Any]) -> bool:
     if set(row) != set(FIELDS) or not all(row.values()):
         return False
     return all(str(row[field]).isascii() and str(row[field]).isdecimal() for field in ("seed", "attempt"))
-
-
-def _times(number: int) -> str:
-    """How often, in words.
-
-    >>> _times(1), _times(2), _times(30)
-    ('once', 'twice', '30 times')
-    """
-    return {1: "once", 2: "twice"}.get(number, f"{number} times")

@@ -62,6 +62,15 @@ def test_a_page_holds_the_tables_in_order_and_how_each_was_made(run_folder):
         assert line in text
 
 
+def test_a_page_tells_how_often_a_run_was_resumed(run_folder):
+    folder = run_folder("one")
+    assert "resumed" not in page([folder])
+    made = json.loads((folder / "environment.json").read_text())
+    resumed = {"command": "--resume", "started": "2026-01-03 03:04:05", "version": "0.1.0", "packages": {"torch": "3"}}
+    (folder / "environment.json").write_text(json.dumps({**made, "resumed": [resumed, resumed]}))
+    assert "| resumed | twice |" in page([folder])
+
+
 def test_the_same_folders_give_the_same_page(run_folder, tmp_path):
     run = str(run_folder("one"))
     for name in ("a/first.md", "second.md"):
