@@ -13,7 +13,7 @@ from typing import Any
 from experiments.columns import COLUMNS
 from experiments.config import Config
 from hierclf.report import Column, difference_table, differences, markdown_table, reading_guide
-from hierclf.report.comparison import compare
+from hierclf.report.comparison import LACKING, compare
 
 Row = dict[str, Any]
 """One strategy with one seed: ``strategy``, ``seed``, ``error`` or None, checksums, and metrics by name.
@@ -60,6 +60,7 @@ def as_table(
         parts.append(
             paragraph(f"Mean ± standard error over {seeds} seeds; the best of each column is bold. {ties(table)}")
         )
+        parts += [LACKING] if failed else []
     apart = differences(rows, baseline, columns) if baseline is not None else {}
     if apart and baseline is not None and seeds > 1:
         parts += [f"## Less {baseline}", aligned(difference_table(apart, columns))]

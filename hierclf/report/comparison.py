@@ -2,7 +2,8 @@
 
 Beside each other, and against one of them: a second table holds every strategy less a baseline, seed by seed
 (`hierclf.report.paired`). The best of a column may be so by luck, so rows whose paired difference from it lies within
-one standard error are marked as tied with it.
+one standard error are marked as tied with it. Who lacks a seed that others have, as a run failed, is marked as neither:
+its mean is one over other images.
 
 >>> rows = [{"strategy": "flat", "accuracy": 0.9}, {"strategy": "ours", "accuracy": 0.95}]
 >>> print(markdown_table(rows, [Column("accuracy", "Accuracy", better="higher")]))
@@ -29,17 +30,22 @@ from hierclf.report.numbers import NARROW_SPACE, UNDEFINED, defined, plural
 from hierclf.report.page import write_page
 from hierclf.report.paired import Difference, differences, paired, reading_guide
 
+LACKING = "A strategy that lacks a seed that others have is marked neither as best nor as tied."
+"""To be told where a run failed."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Value:
     """One strategy's number in one column: mean and standard error over its runs, as numbers and as text.
 
-    ``tied`` says that it is not the best but within one standard error of the paired difference from it.
+    ``runs`` is how many of these have a number. ``tied`` says that it is not the best but within one standard error of
+    the paired difference from it.
     """
 
     mean: float | None
     standard_error: float | None
     text: str
+    runs: int = 0
     best: bool = False
     tied: bool = False
     bar: float = 0.0  # percentage of the column's largest
@@ -116,7 +122,7 @@ def write_comparison(
         ties=any(value.tied for table in tables for strategy in table.strategies for value in strategy.values),
         lead=f"{plural(len({row['strategy'] for row in rows}), 'strategy', 'strategies')}, {plural(len(rows), 'run')}"
         + (f", {plural(seeds, 'seed')}." if seeds else "."),
-        notes=tuple(notes),
+        notes=(*notes, *([LACKING] if any(one.errors for table in tables for one in table.strategies) else ())),
         made=tuple((made or {}).items()),
     )
 
@@ -198,8 +204,9 @@ def compare(rows: Iterable[Mapping[str, Any]], columns: Sequence[Column]) -> tup
     """Mean ± standard error per strategy, in the order in which the strategies first appear.
 
     The standard error is the sample standard deviation (n − 1) over √n, undefined for a single run. Runs whose number
-    is missing do not count for it. The best of a column is the best mean; equal texts share the honour. Others are
-    tied with it when the paired difference, over the seeds that both have, lies within one standard error.
+    is missing do not count for it. The best of a column is the best mean of those with as many numbers as anyone; equal
+    texts share the honour. Others of those are tied with it when the paired difference, over the seeds that both have,
+    lies within one standard error.
 
     Raises:
         ConfigError: a row without a strategy.
@@ -234,7 +241,7 @@ def _value(given: Iterable[Any], column: Column) -> Value:
     if error is not None:
         around = write_value(error, column.unit).removeprefix("<").strip()
         text = f"{text.removesuffix('%').rstrip()} ± {around}"
-    return Value(mean=mean, standard_error=error, text=text)
+    return Value(mean=mean, standard_error=error, text=text, runs=len(numbers))
 
 
 def _judge(values: list[Value], column: Column) -> list[Value]:
@@ -242,15 +249,17 @@ def _judge(values: list[Value], column: Column) -> list[Value]:
     if not means:
         return values
     largest = 1.0 if column.unit == "share" and max(means) <= 1 else max(*map(abs, means), 1e-12)
-    best = (max if column.better == "higher" else min)(means)
-    winning = write_value(best, column.unit) if column.better and len(means) > 1 else None
+    most = max(value.runs for value in values)
+    rivals = [value.mean for value in values if value.mean is not None and value.runs == most]
+    best = (max if column.better == "higher" else min)(rivals)
+    winning = write_value(best, column.unit) if column.better and len(rivals) > 1 else None
     return [
-        Value(
-            mean=value.mean,
-            standard_error=value.standard_error,
-            text=value.text,
-            best=value.mean is not None and write_value(value.mean, column.unit) == winning,
-            bar=0.0 if value.mean is None else round(100 * min(abs(value.mean) / largest, 1.0), 1),
+        value
+        if value.mean is None
+        else replace(
+            value,
+            best=value.runs == most and write_value(value.mean, column.unit) == winning,
+            bar=round(100 * min(abs(value.mean) / largest, 1.0), 1),
         )
         for value in values
     ]
@@ -263,13 +272,16 @@ def _with_ties(
     if not any(value.best for value in values):
         return values
     direction = 1 if column.better == "higher" else -1
-    first = max(range(len(values)), key=lambda place: -math.inf if (m := values[place].mean) is None else direction * m)
+    means = {place: value.mean for place, value in enumerate(values) if value.best and value.mean is not None}
+    first = max(means, key=lambda place: direction * means[place])
 
-    def tied(name: str) -> bool:
+    def tied(name: str, value: Value) -> bool:
+        if value.best or value.runs < values[first].runs:
+            return False
         apart = paired(rows, name, names[first], column)
         return apart is not None and apart.tied
 
-    return [replace(value, tied=not value.best and tied(name)) for name, value in zip(names, values, strict=True)]
+    return [replace(value, tied=tied(name, value)) for name, value in zip(names, values, strict=True)]
 
 
 def _line(cells: Iterable[str]) -> str:

@@ -27,9 +27,9 @@ def test_mean_and_standard_error_by_hand():
 
 
 def test_the_best_follows_the_direction_and_ties_share_it():
-    flat, ours = compare(ROWS, [ACCURACY, SECONDS])
-    assert [value.best for value in flat.values] == [False, False]
-    assert [value.best for value in ours.values] == [True, True]
+    flat, ours = compare([row for row in ROWS if row["seed"] == 0], [ACCURACY, SECONDS])
+    assert [value.best for value in flat.values] == [False, True]
+    assert [value.best for value in ours.values] == [True, False]
     tied = compare([{"strategy": s, "accuracy": 0.9} for s in "ab"], [ACCURACY])
     assert all(strategy.values[0].best for strategy in tied)
     assert not compare([{"strategy": "a", "accuracy": 0.9}], [ACCURACY])[0].values[0].best  # no rival, no best
@@ -40,8 +40,8 @@ def test_markdown():
         "| strategy | Accuracy ↑ | Fit time (s) ↓ |",
         "|:---|---:|---:|",
         "| flat | 82.0 ± 2.0 % | 3.000 ± 1.000 |",
-        "| ours | **90.0 %** | **2.500** |",
-    ]
+        "| ours | 90.0 % | 2.500 |",
+    ], "who lacks a seed is not the best"
 
 
 def test_markdown_by_protocol_and_with_awkward_names():
@@ -95,6 +95,28 @@ def test_those_within_a_standard_error_of_the_best_are_tied_with_it():
     table = markdown_table(SEVERAL, [ACCURACY], ties=True).splitlines()
     assert [line[-3:] for line in table if "≈" in line] == ["≈ |"]
     assert "≈" not in markdown_table(SEVERAL, [ACCURACY])
+
+
+@pytest.mark.parametrize("lost", ["ours", "near", "flat"])
+def test_who_lacks_a_seed_is_neither_best_nor_tied(lost, tmp_path):
+    rows = [
+        {"strategy": lost, "seed": 0, "error": "no"} if (row["strategy"], row["seed"]) == (lost, 0) else row
+        for row in SEVERAL
+    ]
+    lines = {strategy.name: strategy.values[0] for strategy in compare(rows, [ACCURACY])}
+    assert [name for name, value in lines.items() if value.best] == ["near" if lost == "ours" else "ours"]
+    assert not lines[lost].tied
+    assert lines[lost].mean is not None
+    table = markdown_table(rows, [ACCURACY], ties=True)
+    assert next(line for line in table.splitlines() if lost in line).endswith("% |")
+    for name, given in (("whole", SEVERAL), ("lost", rows)):
+        write_comparison(tmp_path / name, title="x", rows=given, columns=[ACCURACY])
+        assert ("lacks a seed that others have" in (tmp_path / name).read_text(encoding="utf-8")) == (name == "lost")
+
+
+def test_a_seed_that_all_lack_takes_nothing_from_anyone():
+    rows = [*SEVERAL, *({"strategy": name, "seed": 3, "error": "no"} for name in ("flat", "near", "ours", "slow"))]
+    assert [one.values[0].best for one in compare(rows, [ACCURACY])] == [False, False, True, False]
 
 
 def test_ties_follow_the_direction():
