@@ -153,11 +153,13 @@ def trained_features(
             f"projection={settings.projection} is for a frozen backbone, and this one is trained; freeze it "
             "(freeze=True, --freeze), or leave projection out"
         )
+    known = to_learn_from(prepared, settings)
     schedule = plan_schedule(
         settings,
         level_weights(settings, prepared.taxonomy),
         count=len(prepared.parts.fit),
         pretrained=backbone.pretrained,
+        visited=known.visited,
     )
     choice = choose_negatives(_bench(prepared, backbone, settings, plan, weight_NK, schedule, progress))
     with seeded(settings.seed):
@@ -165,7 +167,7 @@ def trained_features(
     log = fine_tune(
         backbone.unfreeze(),
         head,
-        to_learn_from(prepared, settings),
+        known,
         held_out(prepared),
         weight_NK.float(),
         schedule,
@@ -232,9 +234,8 @@ def _frozen_negatives(
     if not names:
         return NegativeChoice(), None
     plan = compile_plan(prepared.taxonomy)
-    weight_NK = label_weights(plan, "leaf")
-    schedule = plan_schedule(settings, "leaf", count=len(prepared.parts.fit), pretrained=True)
-    bench = _bench(prepared, backbone, settings, plan, weight_NK, schedule, progress)
+    nothing_trained = Schedule(epochs=1)
+    bench = _bench(prepared, backbone, settings, plan, label_weights(plan, "leaf"), nothing_trained, progress)
     label_B = bench.label_n[bench.fit]
     rows = even_sample(label_B, MOST_NEGATIVES, torch.Generator().manual_seed(settings.seed)).numpy()
     made = _negatives(prepared, backbone, settings, whole_recipe(names, bench.classes, plan), bench.fit[rows])

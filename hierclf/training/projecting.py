@@ -56,9 +56,11 @@ def train_projection(
     assert settings.projection is not None
     plan, levels = compile_plan(prepared.taxonomy), level_weights(settings, prepared.taxonomy)
     weight_NK = label_weights(plan, levels, node_weights(settings, prepared.taxonomy))
-    schedule = plan_schedule(settings, levels, count=len(prepared.parts.fit), pretrained=False, projects=True)
     known = to_learn_from(prepared, settings, embedding_nD)
     assert isinstance(known.images, Tensor)
+    schedule = plan_schedule(
+        settings, levels, count=len(prepared.parts.fit), pretrained=False, projects=True, visited=known.visited
+    )
     with seeded(settings.seed):
         projection = Projection(embedding_nD.shape[1], settings.projection).standardise(known.images)
         head: Head = heads[settings.head](projection.dim, plan)  # type: ignore[assignment]  # a builder gives a head

@@ -79,7 +79,13 @@ class Schedule:
 
 
 def plan_schedule(
-    settings: Settings, level_weights: LevelWeights, *, count: int, pretrained: bool, projects: bool = False
+    settings: Settings,
+    level_weights: LevelWeights,
+    *,
+    count: int,
+    pretrained: bool,
+    projects: bool = False,
+    visited: int | None = None,
 ) -> Schedule:
     """The schedule for a number of images to learn from.
 
@@ -89,6 +95,7 @@ def plan_schedule(
         count: images to learn from.
         pretrained: whether the backbone knows something already.
         projects: whether it is a projection that learns, on features that stay as they are.
+        visited: how many images an epoch visits, where some are repeated or left out; None visits each once.
 
     Raises:
         ConfigError: a loss that knows no levels, and weights of levels.
@@ -96,7 +103,8 @@ def plan_schedule(
     check_levels(settings.loss, level_weights)
     batch_size = min(settings.batch_size, max(SMALLEST_BATCH, count // 8))
     steps = STEPS_FINE_TUNING if pretrained else STEPS_FROM_SCRATCH
-    epochs = settings.epochs or min(max(round(steps * batch_size / count), FEWEST_EPOCHS), MOST_EPOCHS)
+    usual = round(steps * batch_size / (visited or count))
+    epochs = settings.epochs or min(max(usual, FEWEST_EPOCHS), MOST_EPOCHS)
     return Schedule(
         epochs=epochs,
         batch_size=batch_size,

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import dataclasses
+
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -97,6 +100,35 @@ def test_an_image_that_goes_bad_between_scan_and_embedding_is_named(tmp_path):
     prepared.images.images[4].write_bytes(b"")
     with pytest.raises(DataError, match=r"could be embedded a moment ago: .*png: the file is empty"):
         frozen_features(prepared, backbone_of(), Settings(), cache=None, progress=silent)
+
+
+@pytest.mark.parametrize("how", [None, "undersample"])
+def test_the_length_of_a_training_follows_from_what_an_epoch_visits(shapes, monkeypatch, how):
+    monkeypatch.setattr("hierclf.training.schedule.STEPS_FROM_SCRATCH", 30)
+    plan = compile_plan(SHAPES)
+    fit = np.concatenate([shapes.parts.fit, shapes.parts.tune, shapes.parts.calibration])
+    rare = shapes.label_n[fit] == shapes.label_n[fit].max()
+    fit = fit[~rare | (np.cumsum(rare) <= 3)]
+    prepared = dataclasses.replace(shapes, parts=dataclasses.replace(shapes.parts, fit=fit))
+    asked = {}
+
+    def fine_tune(*given, **options):
+        asked["epochs"] = given[5].epochs
+        raise StopIteration
+
+    monkeypatch.setattr("hierclf.training.features.fine_tune", fine_tune)
+    with pytest.raises(StopIteration):
+        trained_features(
+            prepared,
+            backbone_of(pretrained=False),
+            Settings(class_weights=how),
+            plan,
+            label_weights(plan, "leaf"),
+            progress=silent,
+            state=None,
+            on_epoch=None,
+        )
+    assert asked["epochs"] == (20 if how else 7)  # 12 or 33 of 33 images an epoch, 8 at a time
 
 
 def test_negatives_of_a_trained_backbone_are_embedded_with_what_it_has_become():

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -57,6 +59,22 @@ def test_the_losses_of_a_network_hold_for_a_projection_too(prepared, rows):
     assert more["loss"] == pytest.approx(expected, rel=1e-4)
     weighted = first(other_loss="none", class_weights={"bar": 9.0})
     assert weighted["classification_loss"] != plain["classification_loss"]
+
+
+def test_over_sampling_takes_as_many_steps_in_fewer_epochs(prepared, rows, monkeypatch):
+    monkeypatch.setattr("hierclf.training.schedule.STEPS_FROM_SCRATCH", 60)
+    fit = prepared.parts.fit
+    rare = prepared.label_n[fit] == prepared.label_n[fit].max()
+    uneven = replace(prepared, parts=replace(prepared.parts, fit=fit[~rare | (np.cumsum(rare) <= 3)]))
+
+    def epochs(how):
+        settings = Settings(projection=4, class_weights=how, patience=99)
+        return len(train_projection(uneven, *rows, settings, progress=silent).log)
+
+    images, most = len(uneven.parts.fit), np.bincount(uneven.label_n[uneven.parts.fit]).max()
+    batch_size = max(8, images // 8)
+    assert epochs(None) == round(60 * batch_size / images)
+    assert epochs("oversample") == max(6, round(60 * batch_size / (4 * most))) < epochs(None)
 
 
 def test_images_of_other_are_learnt_from(prepared, rows):

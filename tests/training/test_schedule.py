@@ -40,6 +40,15 @@ def test_epochs_follow_from_the_number_of_images(count, pretrained, epochs, batc
     assert (schedule.epochs, schedule.batch_size) == (epochs, batch_size)
 
 
+@pytest.mark.parametrize(("visited", "epochs"), [(32_000, 6), (16_000, 12), (4000, 48), (None, 24)])
+def test_epochs_follow_from_the_number_of_images_that_one_of_them_visits(visited, epochs):
+    def planned(**settings):
+        return plan_schedule(Settings(**settings), "leaf", count=8000, pretrained=False, visited=visited)
+
+    assert (planned().epochs, planned().batch_size) == (epochs, 64)
+    assert planned(epochs=5).epochs == 5
+
+
 def test_settings_are_handed_on():
     settings = Settings(
         epochs=3, batch_size=16, head_rate=0.5, backbone_rate=0.25, patience=2, seed=7, weight_decay=0.0
