@@ -42,7 +42,7 @@ from hierclf.errors import ConfigError
 from hierclf.heads import FlatHead, Head, PerNodeHead, SharedHead
 from hierclf.training.favoured import Favoured, Payer
 
-# B images, N nodes, L leaves, O outputs of the head, F factors
+# B images, N nodes, L leaves, M of them, K nodes on the longest path, O outputs of the head, F factors
 
 FACTORS = tuple(2.0 ** (step / 2) for step in range(-4, 9))
 """What the odds may be multiplied by: from a quarter to sixteen, in steps of √2."""
@@ -161,7 +161,8 @@ def choose_factor(
 
     Args:
         leaf_FB: leaf slots that held-out images are answered with under each factor, from `answers`.
-        label_B: node ids of the images. Those of a label above the node may be of it or not, and are left out.
+        label_B: node ids of the images. Those of a label with leaves below the node and others beside may be of it or
+            not, and are left out.
         plan: the compiled taxonomy.
         node: the favoured node.
         precision: that is asked for.
@@ -172,9 +173,10 @@ def choose_factor(
     """
     place = plan.taxonomy.index(node)
     path_NK = plan.path_NK.numpy()
-    clear_B = ~np.isin(label_B, [0, *(above for above in path_NK[place] if above != place)])
+    shared_N, leaves_N = _leaves_shared(plan, place), _leaves_shared(plan, 0)
+    clear_B = ((shared_N == 0) | (shared_N == leaves_N))[label_B]
     leaf_FB, label_B = leaf_FB[:, clear_B], label_B[clear_B]
-    is_B = (path_NK[label_B] == place).any(1)
+    is_B = shared_N[label_B] > 0
     said_FB = leaves_below(plan, place)[leaf_FB]
     right_FB = (path_NK[plan.leaf_L.numpy()[leaf_FB]] == label_B[:, None]).any(2)
     plain = list(factors).index(1.0)
@@ -201,6 +203,15 @@ def choose_factor(
         payers=_payers(right_FB[plain, ~is_B], right_FB[chosen, ~is_B], label_B[~is_B], plan),
         too_few=few,
     )
+
+
+def _leaves_shared(plan: DagPlan, place: int) -> npt.NDArray[np.int64]:
+    """How many of the leaves below a node lie at or below each node as well, int64, shape ``(N,)``."""
+    below_L = np.ones(plan.num_leaves, dtype=np.bool_) if place == 0 else leaves_below(plan, place)
+    path_MK = plan.path_NK[plan.leaf_L].numpy()[below_L]
+    count_N = np.bincount(path_MK[path_MK >= 0], minlength=plan.num_nodes)
+    count_N[0] = below_L.sum()
+    return count_N
 
 
 def _chosen(

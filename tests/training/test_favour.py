@@ -11,7 +11,7 @@ from hierclf.errors import ConfigError
 from hierclf.heads import heads
 from hierclf.taxonomy import Taxonomy
 from hierclf.training.favour import FACTORS, answers, check_favour, choose_factor, leaves_below, raised
-from tests.conftest import DIAMOND
+from tests.conftest import CHAIN, DEEP_DAG, DIAMOND
 
 WARDROBE = Taxonomy.from_edges({"upper": ["shirt", "coat"], "lower": ["skirt", "shorts"]}, root="clothing")
 PLAN = compile_plan(WARDROBE)
@@ -187,6 +187,22 @@ def test_labels_above_the_node_are_left_out_and_other_inner_labels_count_as_othe
     assert found.images == 105
     right = (leaf_FB[FACTORS.index(1.0), labels == IDS["coat"]] == SLOT["coat"]).sum()
     assert found.others_before == pytest.approx((right + 5) / 55)
+
+
+@pytest.mark.parametrize("taxonomy", [WARDROBE, DIAMOND, DEEP_DAG, CHAIN], ids=lambda one: one.root)
+def test_a_label_says_that_an_image_is_of_the_node_or_not_or_neither(taxonomy):
+    """A label whose leaves all lie below the node says yes, one without any of them says no."""
+    plan = compile_plan(taxonomy)
+
+    def leaves(node):
+        return {node} if node in taxonomy.leaves else set(taxonomy.leaves_below(node))
+
+    for node in taxonomy.nodes[1:]:
+        for label in taxonomy.nodes:
+            label_B = np.full(12, taxonomy.index(label))
+            found = choose_factor(np.zeros((len(FACTORS), 12), dtype=int), label_B, plan, node, precision=0.5)
+            yes, no = leaves(label) <= leaves(node), not leaves(label) & leaves(node)
+            assert (found.images, found.images_of_node) == (12 * (yes or no), 12 * yes)
 
 
 def test_a_meta_class_counts_every_image_below_it():
