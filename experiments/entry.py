@@ -101,14 +101,21 @@ def run_program(program: Program, config: str | None, assignments: Sequence[str]
             journal.say(f"{folder.path} is done already")
             click.echo((folder.path / "table.md").read_text(encoding="utf-8"))
             return 0
-        experiment = program.prepare(checked, journal)
-        folder.reopen()
-    elif config is None:
+        with folder.held():
+            experiment = program.prepare(checked, journal)
+            folder.reopen()
+            return _measure(program, experiment, folder, journal)
+    if config is None:
         raise ConfigError(f"which experiment? python -m {program.module} {program.example}")
-    else:
-        checked = program.load(with_assignments(read_document(Path(config)), assignments), Path(config).parent)
-        experiment = program.prepare(checked, journal)
-        folder = ExperimentFolder.create(checked)
+    checked = program.load(with_assignments(read_document(Path(config)), assignments), Path(config).parent)
+    experiment = program.prepare(checked, journal)
+    folder = ExperimentFolder.create(checked)
+    with folder.held():
+        return _measure(program, experiment, folder, journal)
+
+
+def _measure(program: Program, experiment: Any, folder: ExperimentFolder, journal: Journal) -> int:
+    """Measure all that is missing in a folder, and tell how it ended; the exit code."""
     journal.say(f"the run goes to {folder.path}")
     outcome = program.run(experiment, folder, journal, shlex.join(["python", "-m", program.module, *sys.argv[1:]]))
     click.echo(outcome.table)

@@ -16,7 +16,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -97,6 +99,32 @@ class ExperimentFolder:
         if not file.is_file():
             raise ConfigError(f"there is no experiment in {path}: {CONFIG} is missing; --resume takes its folder")
         return cls(path), load(read_document(file))
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other processes from measuring into this folder meanwhile, by a lock on its log.
+
+        The system takes the lock back from a process that dies. Where it has no locks, nothing is kept from anybody.
+
+        Raises:
+            ConfigError: another process holds it.
+        """
+        if sys.platform == "win32":
+            yield
+            return
+        import fcntl
+
+        with (self.path / LOG).open("a", encoding="utf-8") as log:
+            try:
+                fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ConfigError(
+                    f"another process is measuring into {self.path} right now (see its {LOG}); wait for it or stop it "
+                    "first"
+                ) from None
+            except OSError:  # a file system without locks
+                pass
+            yield
 
     @property
     def done(self) -> bool:

@@ -12,6 +12,8 @@ from click.testing import CliRunner
 
 from experiments.discovery.command import command
 from experiments.discovery.ways import ways
+from experiments.results import ExperimentFolder
+from hierclf.errors import ConfigError
 
 CONFIGS = Path(__file__).parents[3] / "experiments" / "configs"
 
@@ -98,6 +100,34 @@ def test_other_images_than_before_are_refused(discovery, config, tmp_path):
     result = discovery("--resume", str(folder))
     assert result.exit_code == 2
     assert "measured on other images than there are now" in result.stderr
+
+
+def test_a_run_that_still_goes_is_not_taken_up(discovery, config, tmp_path):
+    discovery(config, "seeds=0", "planted.noises=low")
+    folder = ExperimentFolder(tmp_path / "runs" / "small-1")
+    (folder.path / "DONE").unlink()
+    log = folder.path / "log.txt"
+    before = log.read_bytes()
+    with folder.held():
+        result = discovery("--resume", str(folder.path))
+    assert result.exit_code == 2
+    assert "experiments: another process is measuring into" in result.stderr
+    assert log.read_bytes() == before, "nothing was begun"
+    assert discovery("--resume", str(folder.path)).exit_code == 0, "who ends lets go"
+
+
+def test_a_run_holds_its_folder_while_it_measures(discovery, config, tmp_path, monkeypatch):
+    whole, refused = ways["nbdt"], []
+
+    def find(problem, seed):
+        with pytest.raises(ConfigError, match="wait for it or stop it"), ExperimentFolder("runs/small-1").held():
+            pass
+        refused.append(seed)
+        return whole.find(problem, seed)
+
+    monkeypatch.setitem(ways._parts, "nbdt", replace(whole, find=find))
+    assert discovery(config, "seeds=0", "planted.noises=low").exit_code == 0
+    assert refused == [0]
 
 
 def test_mistakes_are_told_without_a_traceback(discovery, write_config):
