@@ -60,7 +60,7 @@ def as_table(
         parts.append(
             paragraph(f"Mean ± standard error over {seeds} seeds; the best of each column is bold. {ties(table)}")
         )
-        parts += [LACKING] if failed else []
+        parts += [paragraph(LACKING)] if failed else []
     apart = differences(rows, baseline, columns) if baseline is not None else {}
     if apart and baseline is not None and seeds > 1:
         parts += [f"## Less {baseline}", aligned(difference_table(apart, columns))]

@@ -12,6 +12,7 @@ from experiments.discovery.ways import ways
 from experiments.results import ExperimentFolder
 from experiments.tables import Row, aligned, as_csv, means, one_line, paragraph
 from hierclf.report import Column, markdown_table, write_comparison
+from hierclf.report.comparison import LACKING
 
 
 def write_tables(
@@ -69,6 +70,7 @@ def as_markdown(config: DiscoveryConfig, rows: Sequence[Row], sentences: Sequenc
     parts.append("\n".join(f"- *{ways[name].title}*: {ways[name].words}" for name in shown))
     parts += filter(None, [paragraph(config.look_at)])
     failed = [row for row in rows if row.get("error")]
+    parts += [paragraph(LACKING)] if failed else []
     parts += [
         f"Failed: {ways[row['strategy']].title}, {row['cell']} seed {row['seed']}: {one_line(row['error'])}"
         for row in failed

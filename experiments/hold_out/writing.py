@@ -9,6 +9,7 @@ from experiments.hold_out.config import HoldOutConfig
 from experiments.results import ExperimentFolder
 from experiments.tables import Row, aligned, as_csv, means, one_line, paragraph
 from hierclf.report import Column, markdown_table, write_comparison
+from hierclf.report.comparison import LACKING
 
 
 def write_tables(
@@ -63,6 +64,7 @@ def as_markdown(config: HoldOutConfig, rows: Sequence[Row], sentences: Mapping[i
     parts += filter(None, [paragraph(config.look_at)])
     parts += ["\n".join(f"- Seed {seed}: {' '.join(told)}" for seed, told in sentences.items())]
     failed = [row for row in rows if row.get("error")]
+    parts += [paragraph(LACKING)] if failed else []
     parts += [f"Failed: {row['strategy']}, seed {row['seed']}: {one_line(row['error'])}" for row in failed]
     return "\n\n".join(parts) + "\n"
 

@@ -10,6 +10,7 @@ from experiments.weights.columns import ALL, of_raised
 from experiments.weights.config import WeightsConfig
 from experiments.weights.shifts import shift_table
 from hierclf.report import Column, difference_table, differences, markdown_table, reading_guide, write_comparison
+from hierclf.report.comparison import LACKING
 
 
 def write_tables(
@@ -83,6 +84,7 @@ def as_markdown(config: WeightsConfig, rows: Sequence[Row], sentence: str) -> st
     parts += filter(None, [paragraph(config.look_at)])
     titles_of = {cell.name: cell.title for cell in config.cells()}
     failed = [row for row in rows if row.get("error")]
+    parts += [paragraph(LACKING)] if failed else []
     parts += [f"Failed: {titles_of[row['strategy']]}, seed {row['seed']}: {one_line(row['error'])}" for row in failed]
     return "\n\n".join(parts) + "\n"
 

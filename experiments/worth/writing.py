@@ -12,6 +12,7 @@ from experiments.worth.config import Cell, WorthConfig
 from experiments.worth.differences import FEWEST_SEEDS, Difference, differences, plain
 from experiments.worth.trees import FLAT, trees
 from hierclf.report import Column, markdown_table, write_comparison
+from hierclf.report.comparison import LACKING
 
 Told = Mapping[tuple[str, str], Mapping[str, Difference]]
 
@@ -90,6 +91,7 @@ def as_markdown(config: WorthConfig, rows: Sequence[Row], told: Told, sentences:
     parts += filter(None, [paragraph(config.look_at)])
     parts += ["\n".join(f"- Seed {seed}: {' '.join(lines)}" for seed, lines in sentences.items())]
     failed = [row for row in rows if row.get("error")]
+    parts += [paragraph(LACKING)] if failed else []
     parts += [f"Failed: {row['strategy']}, seed {row['seed']}: {one_line(row['error'])}" for row in failed]
     return "\n\n".join(parts) + "\n"
 

@@ -30,7 +30,7 @@ from hierclf.report.numbers import NARROW_SPACE, UNDEFINED, defined, plural
 from hierclf.report.page import write_page
 from hierclf.report.paired import Difference, differences, paired, reading_guide
 
-LACKING = "A strategy that lacks a seed that others have is marked neither as best nor as tied."
+LACKING = "A row that lacks a seed that others have is marked neither as best nor as tied."
 """To be told where a run failed."""
 
 

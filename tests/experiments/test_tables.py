@@ -56,7 +56,7 @@ def test_a_table_tells_what_was_done_what_came_out_and_what_went_wrong():
     assert "85.0 ± 5.0" in first
     assert any(line.startswith("| b (failed for seed 1: out of patience") for line in lines)
     assert "Failed: b, seed 1: out of patience | really" in lines
-    assert "A strategy that lacks a seed that others have is marked neither as best nor as tied." in lines
+    assert "A row that lacks a seed that others have is marked neither as best nor as tied." in lines
     assert "**" not in next(line for line in lines if line.startswith("| b "))
     assert "The first column." in lines
     assert any("known images that were taken for other" in line for line in lines)
