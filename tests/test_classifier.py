@@ -656,7 +656,7 @@ def test_labels_are_text():
         ({"embedding_loss": "supcom"}, "did you mean 'supcon'"),
         ({"loss": "one_vs_rst"}, "did you mean 'one_vs_rest'"),
         ({"loss": "one_vs_rest", "level_weights": "uniform"}, "teaches leaves and knows no levels"),
-        ({"classification_weight": 0}, "got embedding_loss='auto'"),
+        ({"classification_weight": 0, "embedding_loss": None}, "got embedding_loss=None"),
         ({"embedding_loss": "supcon", "embedding_levels": [1, 1, 1]}, "has 3 weights and the taxonomy 2 levels"),
         ({"class_weights": "balance"}, "did you mean 'balanced'"),
         ({"class_weights": {"barr": 2.0}}, "did you mean 'bar'"),

@@ -25,7 +25,7 @@ from hierclf.training.chance import seeded
 from hierclf.training.choices import level_weights
 from hierclf.training.embedded_negatives import EmbeddedNegatives, embed_negatives, of_recipe
 from hierclf.training.fine_tune import TrainingState, fine_tune
-from hierclf.training.loss_choices import unused_losses
+from hierclf.training.loss_choices import Learner, unused_losses
 from hierclf.training.negative_choices import named_transformations
 from hierclf.training.negatives import MadeEmbeddings, NegativeChoice, choose_negatives, whole_recipe
 from hierclf.training.preparation import Prepared
@@ -83,7 +83,7 @@ def given_features(prepared: Prepared, settings: Settings) -> Features:
     if settings.negatives not in ("none", "auto"):
         notes.append("No negatives were made: they are made of images, and embeddings were given.")
     notes.extend(
-        unused_losses(settings, trained=False, strangers=prepared.other is not None, why="embeddings were given")
+        unused_losses(settings, learner="nothing", strangers=prepared.other is not None, why="embeddings were given")
     )
     return Features(embedding_nD=prepared.images, other_mD=prepared.other, notes=tuple(notes))
 
@@ -98,8 +98,8 @@ def frozen_features(
     notes = []
     if not backbone.pretrained:
         notes.append("The backbone is frozen although its weights are random; freeze=False trains it.")
-    strangers = prepared.other is not None
-    notes.extend(unused_losses(settings, trained=settings.projection is not None, strangers=strangers))
+    learner: Learner = "nothing" if settings.projection is None else "projection"
+    notes.extend(unused_losses(settings, learner=learner, strangers=prepared.other is not None))
     known_nD, other_mD = _embed_all(prepared, backbone.freeze(), settings, cache, progress)
     choice, made = _frozen_negatives(prepared, backbone, settings, known_nD, other_mD, progress)
     features = Features(
@@ -180,6 +180,7 @@ def trained_features(
         on_epoch=on_epoch,
     )
     known_nD, other_mD = _embed_all(prepared, backbone.freeze(), settings, None, progress)
+    learner: Learner = "pretrained" if backbone.pretrained else "random"
     strangers = prepared.other is not None or choice.recipe is not None
     made = None
     if choice.recipe is not None:
@@ -190,7 +191,7 @@ def trained_features(
         backbone=backbone,
         head=head if schedule.classification_weight > 0 else None,
         log=tuple(log),
-        notes=(*unused_losses(settings, trained=True, strangers=strangers), *choice.notes),
+        notes=(*unused_losses(settings, learner=learner, strangers=strangers), *choice.notes),
         made=made,
         strangers=strangers,
     )

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from hierclf.errors import ConfigError
 from hierclf.losses import OtherLoss, build_embedding_loss, classification_losses, gate_weight, other_losses
 from hierclf.settings import Settings
 from hierclf.taxonomy import LevelWeights
 from hierclf.training.chance import seeded
-from hierclf.training.embedding_choices import embedding_choices, embedding_levels
+from hierclf.training.embedding_choices import AUTO, embedding_choices, embedding_levels
 
-OF_KNOWN = ("loss", "classification_weight", "label_smoothing", "embedding_loss", "averaging")
+OF_EMBEDDING = ("embedding_weight", "embedding_levels")
+OF_KNOWN = (
+    *("loss", "classification_weight", "refit_head", "label_smoothing"),
+    *("embedding_loss", *OF_EMBEDDING, "layer_decay", "averaging"),
+)
 OF_OTHER = ("other_loss", "other_weight")
 """Settings that only a training by gradient reads, be it of a backbone or of a projection."""
+
+Learner = Literal["nothing", "projection", "pretrained", "random"]
+"""What is trained by gradient: nothing, a projection of a frozen backbone, or a backbone with such weights."""
 
 
 def check_losses(settings: Settings) -> None:
@@ -27,12 +36,7 @@ def check_losses(settings: Settings) -> None:
     with seeded(settings.seed):  # losses with parameters draw them
         for choice in choices:
             build_embedding_loss(choice.name, classes=2, width=2, **dict(choice.options))
-    if not settings.classification_weight and not any(choice.weight for choice in choices):
-        got = "an embedding loss of weight 0" if choices else f"embedding_loss={settings.embedding_loss!r}"
-        raise ConfigError(
-            f"with classification_weight=0 the backbone learns by the embedding loss alone, got {got}; name one, "
-            "embedding_loss='supcon' say, or raise a weight"
-        )
+    check_something_learns(settings, from_scratch=True)
     if loss.other is not None and other.term is not None and settings.other_loss != "kinds":
         raise ConfigError(
             f"loss={settings.loss!r} learns from images of other itself, as negatives for every leaf, and "
@@ -52,6 +56,28 @@ def check_losses(settings: Settings) -> None:
         )
     if settings.level_weights is not None:
         check_levels(settings.loss, settings.level_weights)
+
+
+def check_something_learns(settings: Settings, *, from_scratch: bool) -> None:
+    """Refuse a training without a loss.
+
+    Args:
+        settings: checked ones.
+        from_scratch: whether a backbone learns from random weights, or may do so, as far as is known.
+
+    Raises:
+        ConfigError: the classification loss weighs nothing, and there is no embedding loss.
+    """
+    choices = embedding_choices(settings, from_scratch=from_scratch)
+    if settings.classification_weight or any(choice.weight for choice in choices):
+        return
+    got = "an embedding loss of weight 0" if choices else f"embedding_loss={settings.embedding_loss!r}"
+    if not choices and settings.embedding_loss == AUTO:
+        got += ", which is none for a pretrained backbone and for a projection"
+    raise ConfigError(
+        f"with classification_weight=0 the backbone learns by the embedding loss alone, got {got}; name one, "
+        "embedding_loss='supcon' say, or raise a weight"
+    )
 
 
 def check_levels(loss: str, level_weights: LevelWeights) -> None:
@@ -116,38 +142,46 @@ def head_learns_from_other(settings: Settings, level_weights: LevelWeights) -> b
 
 
 def unused_losses(
-    settings: Settings, *, trained: bool, strangers: bool, why: str = "the backbone is frozen"
+    settings: Settings, *, learner: Learner, strangers: bool, why: str = "the backbone is frozen"
 ) -> tuple[str, ...]:
     """What of the settings about losses this fit has no use for, in sentences.
 
     Args:
         settings: checked ones.
-        trained: whether a backbone or a projection is trained by gradient.
+        learner: what is trained.
         strangers: whether there are images of other, or negatives that are made of known images.
         why: nothing is trained, where it is not.
 
-    >>> unused_losses(Settings(embedding_loss="supcon"), trained=False, strangers=True)
+    >>> unused_losses(Settings(embedding_loss="supcon"), learner="nothing", strangers=True)
     ("embedding_loss='supcon' was not used: the backbone is frozen.",)
-    >>> unused_losses(Settings(other_loss="objectosphere"), trained=True, strangers=False)
+    >>> unused_losses(Settings(other_loss="objectosphere"), learner="random", strangers=False)
     ("other_loss='objectosphere' was not used: there are no images of other.",)
     """
     defaults = Settings()
     of_other = () if settings.other_loss == "none" else OF_OTHER
     notes = []
     for name in (*OF_KNOWN, *of_other):
-        if getattr(settings, name) in (getattr(defaults, name), None):
-            continue
-        said = f"{name}={getattr(settings, name)!r} was not used"
-        if not trained:
-            notes.append(f"{said}: {why}.")
-        elif name in of_other and not strangers:
-            notes.append(f"{said}: there are no images of other.")
-    if trained and strangers and not settings.classification_weight:
+        given = getattr(settings, name)
+        reason = why if learner == "nothing" else _no_use(name, settings, learner, strangers)
+        if reason and given not in (getattr(defaults, name), None):
+            notes.append(f"{name}={given!r} was not used: {reason}.")
+    if learner != "nothing" and strangers and not settings.classification_weight:
         notes.append(
             "Images of other taught the gate alone: with classification_weight=0 the embedding loss of the known "
             "images is all that is trained for."
         )
     return tuple(notes)
+
+
+def _no_use(name: str, settings: Settings, learner: Learner, strangers: bool) -> str | None:
+    """Why a training has no use for a setting, or None where it has."""
+    if name in OF_OTHER and not strangers:
+        return "there are no images of other"
+    if name in OF_EMBEDDING and not embedding_choices(settings, from_scratch=learner == "random"):
+        return "there is no embedding loss"
+    if name == "layer_decay" and learner != "pretrained":
+        return "the backbone is frozen" if learner == "projection" else "the backbone learns from random weights"
+    return None
 
 
 def _loss_on_other(settings: Settings, level_weights: LevelWeights) -> OtherLoss:

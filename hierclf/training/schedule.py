@@ -9,7 +9,7 @@ from hierclf.losses import EmbeddingChoice, gate_weight
 from hierclf.settings import Settings
 from hierclf.taxonomy import LevelWeights
 from hierclf.training.embedding_choices import embedding_choices
-from hierclf.training.loss_choices import check_levels
+from hierclf.training.loss_choices import check_levels, check_something_learns
 
 STEPS_FROM_SCRATCH, STEPS_FINE_TUNING = 3000, 800
 FEWEST_EPOCHS, MOST_EPOCHS = 6, 60
@@ -98,9 +98,11 @@ def plan_schedule(
         visited: how many images an epoch visits, where some are repeated or left out; None visits each once.
 
     Raises:
-        ConfigError: a loss that knows no levels, and weights of levels.
+        ConfigError: a loss that knows no levels, and weights of levels; or no loss at all.
     """
     check_levels(settings.loss, level_weights)
+    from_scratch = not pretrained and not projects
+    check_something_learns(settings, from_scratch=from_scratch)
     batch_size = min(settings.batch_size, max(SMALLEST_BATCH, count // 8))
     steps = STEPS_FINE_TUNING if pretrained else STEPS_FROM_SCRATCH
     usual = round(steps * batch_size / (visited or count))
@@ -116,7 +118,7 @@ def plan_schedule(
         loss=settings.loss,
         classification_weight=settings.classification_weight,
         label_smoothing=settings.label_smoothing,
-        embedding_losses=embedding_choices(settings, from_scratch=not pretrained and not projects),
+        embedding_losses=embedding_choices(settings, from_scratch=from_scratch),
         other_loss=settings.other_loss,
         other_weight=settings.other_weight,
         gate_weight=gate_weight(level_weights),

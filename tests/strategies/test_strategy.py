@@ -40,7 +40,7 @@ def test_changed_settings_win_and_the_original_stays():
         ({"combine": "fischer"}, "did you mean 'fisher'?"),
         ({"other_loss": "entropc"}, "did you mean 'entropic'?"),
         ({"class_weights": "balancd"}, "did you mean 'balanced'?"),
-        ({"classification_weight": 0.0}, "the backbone learns by the embedding loss alone"),
+        ({"classification_weight": 0.0, "embedding_loss": None}, "the backbone learns by the embedding loss alone"),
         ({"gate": ["kn"]}, "no score named 'kn'; did you mean 'knn'?"),
         ({"gate": [["knn", {"neighbours": 3}]]}, "score 'knn' has no option 'neighbours'"),
         ({"gate": [["knn", 3]]}, "a gate score is a name or a pair of a name and its options, got ['knn', 3]"),

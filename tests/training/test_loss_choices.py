@@ -35,8 +35,9 @@ LEAVES_ALONE = "loss='one_vs_rest' teaches leaves and knows no levels, got level
         ({"embedding_loss": {"supcon": {"temperature": 0}}}, "temperature of the embedding loss 'supcon' is above 0"),
         ({"embedding_loss": {"contrastive": {"negative": float("nan")}}}, "is a finite number, got nan"),
         ({"embedding_loss": {"TripletMarginLoss": {"margin": float("inf")}}}, "is a finite number, got inf"),
-        ({"classification_weight": 0}, "by the embedding loss alone, got embedding_loss='auto'; name one"),
         ({"classification_weight": 0, "embedding_loss": None}, "alone, got embedding_loss=None; name one"),
+        ({"classification_weight": 0, "embedding_loss": []}, "alone, got embedding_loss=[]; name one"),
+        ({"classification_weight": 0, "embedding_weight": 0}, "alone, got an embedding loss of weight 0; name one"),
         (
             {"classification_weight": 0, "embedding_loss": "supcon", "embedding_weight": 0},
             "by the embedding loss alone, got an embedding loss of weight 0; name one",
@@ -56,6 +57,7 @@ def test_what_cannot_be_is_told_before_any_data(settings, message):
         {"loss": "one_vs_rest", "level_weights": "leaf"},
         {"loss": "one_vs_rest", "other_loss": "none"},
         {"classification_weight": 0, "embedding_loss": {"supcon": {"weight": 1}}, "embedding_weight": 0},
+        {"classification_weight": 0},  # fine from random weights; others are told when that is known
         {"label_smoothing": 0.1, "other_loss": "objectosphere", "class_weights": "balanced_batches"},
         {"embedding_loss": ["ProxyAnchorLoss", "contrastive"], "embedding_levels": "all"},
     ],
@@ -71,6 +73,15 @@ def test_looking_at_a_loss_with_weights_leaves_chance_alone():
     assert torch.equal(torch.get_rng_state(), before)
 
 
+@pytest.mark.parametrize(("pretrained", "projects"), [(True, False), (False, True)])
+def test_an_automatic_embedding_loss_is_enough_where_it_is_one(pretrained, projects):
+    alone = Settings(classification_weight=0)
+    (choice,) = plan_schedule(alone, "leaf", count=100, pretrained=False).embedding_losses
+    assert choice.name == "supcon"
+    with pytest.raises(ConfigError, match="alone, got embedding_loss='auto', which is none for a pretrained backbone"):
+        plan_schedule(alone, "leaf", count=100, pretrained=pretrained, projects=projects)
+
+
 def test_levels_of_the_taxonomy_contradict_as_well():
     check_levels("hierarchical", "uniform")
     with pytest.raises(ConfigError, match=r"got level_weights=\('decay', 0.5\)"):
@@ -78,26 +89,52 @@ def test_levels_of_the_taxonomy_contradict_as_well():
 
 
 @pytest.mark.parametrize(
-    ("settings", "trained", "strangers", "notes"),
+    ("settings", "learner", "strangers", "notes"),
     [
-        ({}, False, False, []),
-        ({}, True, True, []),
-        ({"loss": "one_vs_rest"}, False, False, ["loss='one_vs_rest' was not used: the backbone is frozen."]),
-        ({"loss": "one_vs_rest", "label_smoothing": 0.1, "other_loss": "entropic"}, True, True, []),
+        ({}, "nothing", False, []),
+        ({}, "pretrained", True, []),
+        ({"loss": "one_vs_rest"}, "nothing", False, ["loss='one_vs_rest' was not used: the backbone is frozen."]),
+        ({"loss": "one_vs_rest", "label_smoothing": 0.1, "other_loss": "entropic"}, "pretrained", True, []),
         (
             {"other_loss": "entropic"},
-            True,
+            "pretrained",
             False,
             ["other_loss='entropic' was not used: there are no images of other."],
         ),
-        ({"other_loss": "none", "other_weight": 2.0}, True, False, []),
-        ({"embedding_loss": None}, False, True, []),
-        ({"averaging": 0.5}, False, True, ["averaging=0.5 was not used: the backbone is frozen."]),
-        ({"other_loss": "none"}, False, True, []),
-        ({"other_weight": 2.0}, True, False, ["other_weight=2.0 was not used: there are no images of other."]),
+        ({"other_loss": "none", "other_weight": 2.0}, "pretrained", False, []),
+        ({"embedding_loss": None}, "nothing", True, []),
+        ({"layer_decay": 0.5}, "pretrained", True, []),
+        (
+            {"layer_decay": 0.5},
+            "random",
+            True,
+            ["layer_decay=0.5 was not used: the backbone learns from random weights."],
+        ),
+        ({"layer_decay": 0.5}, "projection", True, ["layer_decay=0.5 was not used: the backbone is frozen."]),
+        ({"layer_decay": 0.5}, "nothing", True, ["layer_decay=0.5 was not used: the backbone is frozen."]),
+        ({"refit_head": False}, "nothing", True, ["refit_head=False was not used: the backbone is frozen."]),
+        ({"refit_head": False}, "projection", True, []),
+        ({"embedding_weight": 0.5}, "random", False, []),  # of supcon
+        (
+            {"embedding_weight": 0.5},
+            "pretrained",
+            True,
+            ["embedding_weight=0.5 was not used: there is no embedding loss."],
+        ),
+        (
+            {"embedding_levels": "all", "embedding_loss": None},
+            "random",
+            False,
+            ["embedding_levels='all' was not used: there is no embedding loss."],
+        ),
+        ({"embedding_levels": [1, 2], "embedding_loss": "supcon"}, "projection", False, []),
+        ({"embedding_levels": [1]}, "nothing", False, ["embedding_levels=[1] was not used: the backbone is frozen."]),
+        ({"averaging": 0.5}, "nothing", True, ["averaging=0.5 was not used: the backbone is frozen."]),
+        ({"other_loss": "none"}, "nothing", True, []),
+        ({"other_weight": 2.0}, "pretrained", False, ["other_weight=2.0 was not used: there are no images of other."]),
         (
             {"classification_weight": 0.0, "embedding_loss": "supcon"},
-            True,
+            "pretrained",
             True,
             [
                 "Images of other taught the gate alone: with classification_weight=0 the embedding loss of the known "
@@ -107,8 +144,8 @@ def test_levels_of_the_taxonomy_contradict_as_well():
     ],
     ids=str,
 )
-def test_what_has_no_use_is_said(settings, trained, strangers, notes):
-    assert list(unused_losses(Settings(**settings), trained=trained, strangers=strangers)) == notes
+def test_what_has_no_use_is_said(settings, learner, strangers, notes):
+    assert list(unused_losses(Settings(**settings), learner=learner, strangers=strangers)) == notes
 
 
 @pytest.mark.parametrize(
@@ -158,6 +195,6 @@ def test_a_loss_with_a_way_of_its_own_to_learn_from_other_takes_it():
 
 def test_embeddings_that_were_given_are_named_as_the_reason():
     notes = unused_losses(
-        Settings(embedding_loss="supcon"), trained=False, strangers=False, why="embeddings were given"
+        Settings(embedding_loss="supcon"), learner="nothing", strangers=False, why="embeddings were given"
     )
     assert notes == ("embedding_loss='supcon' was not used: embeddings were given.",)
