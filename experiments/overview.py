@@ -53,10 +53,12 @@ class Contest:
         return any(row.get(key) is not None for row in self.rows)
 
     def standings(self, column: Column) -> dict[str, Standing]:
-        """Where every strategy with the number stands, by name."""
+        """Where every strategy stands that has the number for every seed that some other has it for, by name."""
         values = {one.name: one.values[0] for one in compare(self.rows, [column])}
         sign = -1.0 if column.better == "higher" else 1.0
-        loss = {name: sign * value.mean for name, value in values.items() if value.mean is not None}
+        fullest = max((value.runs for value in values.values()), default=0)
+        full = {name: value for name, value in values.items() if value.runs == fullest}
+        loss = {name: sign * value.mean for name, value in full.items() if value.mean is not None}
         return {
             name: Standing(
                 text=values[name].text,

@@ -56,6 +56,8 @@ def test_strategies_of_some_experiments_alone_and_failed_rows_are_left_out():
     found = cells(overview([one, two]))
     assert list(found) == ["row a"]
     assert found["row a"][2:4] == ["1 of 2", "1.5"], "d was better in the second"
+    lucky = contest("one", {"a": [0.1, 0.5], "b": [0.2, 0.6]}, errors={("a", 1)})
+    assert list(cells(overview([lucky]))) == ["row b"], "a failed in the hard seed"
     with pytest.raises(ConfigError, match=r"no strategy has .* in all 2 experiments"):
         overview([contest("one", {"a": [0.1]}), contest("two", {"b": [0.1]})])
     with pytest.raises(ConfigError, match="in all 0 experiments"):
