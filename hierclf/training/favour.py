@@ -4,7 +4,8 @@ An image counts as *said to be v* when its likeliest leaf lies at or below the f
 v, the share that is said to be v is the recall; of those that are said to be v, the share that is v is the precision.
 Multiplying the odds of v by a factor w trades one for the other: it adds ``log w`` to v's logit, which is where other
 class frequencies, or other costs of a mistake, belong in a classifier that is right about the present ones. The head is
-trained as ever, one number is added afterwards, and any factor can be judged on the same held-out answers.
+trained as ever and made as sure as it should be (a temperature that came later would divide ``log w`` too), one number
+is added afterwards, and any factor can be judged on the same held-out answers.
 
 The other road, to train the head anew with every image below v counting w times, leads to the same place. On held-out
 training images of Fashion-MNIST (features of a small network) and of photographs of clothes (EfficientNet-Lite0), six
