@@ -102,23 +102,27 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
             first entry belongs to the gate. None takes the taxonomy's, else ``"leaf"``.
         node_weights: factors in the loss by node name.
         class_weights: None, ``"balanced"``, ``"effective"``, ``"oversample"``, ``"undersample"``,
-            ``"balanced_batches"`` (every class equally often in every batch), or factors by class; a factor for a
-            meta-class counts for all classes below it.
+            ``"balanced_batches"`` (every class equally often in every batch; a head that is fitted on embeddings has no
+            batches, and weighs like ``"balanced"``), or factors by class; a factor for a meta-class counts for all
+            classes below it.
         favour: a class or meta-class whose images must not be missed: its odds are multiplied by the factor that gives
-            the highest recall at ``favour_precision`` on held-out images to learn from; see `hierclf.training.favour`.
-            None favours nobody.
+            the highest recall at ``favour_precision`` on held-out images to learn from, after the temperature; see
+            `hierclf.training.favour`. None favours nobody.
         favour_precision: precision that the favoured node must have. Where it has less without being favoured, its
             recall falls until it has it; where it cannot have it at all, nothing changes.
         loss: what training minimises: ``"hierarchical"``, the log-memberships on the way to the label, or
             ``"one_vs_rest"``, a sigmoid per leaf (see `hierclf.losses.classification_losses`).
         classification_weight: its weight; 0 lets a backbone learn by the embedding loss alone, and the head is fitted
-            on what it has become.
+            on what it has become. ``embedding_loss="auto"`` is enough where a backbone learns from random weights.
         refit_head: once a backbone (or a projection) is trained, fit the head anew on its finished features, and on the
-            images for choices too; False keeps the head that was trained along.
+            images for choices too; False keeps the head that was trained along. It is kept anyway where ``loss`` is not
+            ``"hierarchical"``, and where images of other, or negatives, have taught the head itself (every
+            ``other_loss`` but ``"kinds"``).
         temperature: what the head's logits are divided by when all is trained: ``"auto"`` makes the labels of held-out
             images likeliest (see `hierclf.training.temperature`), 1 leaves them as they are. It changes how sure an
             answer is; which class is the likeliest stays (but for close races with the head ``"per_node"``).
-        label_smoothing: share of each label that is spread evenly over all leaves while training.
+        label_smoothing: share of each label that is spread evenly over all leaves while training; a head that is fitted
+            anew (``refit_head``), or on a frozen backbone, learns without it.
         embedding_loss: a loss on the embedding itself: ``"triplet_semihard"``, ``"supcon"``, ``"contrastive"``, or any
             loss of pytorch-metric-learning by the name of its class (``"ProxyAnchorLoss"``). Several are a list, or a
             mapping from names to options: ``{"supcon": {"weight": 0.5, "levels": "all", "temperature": 0.1}}``.
@@ -129,8 +133,10 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
             per level, level 1 first; for those without ``levels`` of their own.
         other_loss: how training learns from images of other: ``"kinds"`` (they compete with the leaves),
             ``"entropic"``, ``"outlier_exposure"``, ``"objectosphere"`` or ``"none"``
-            (see `hierclf.losses.other_losses`).
-        other_weight: its weight, a factor on the gate's in ``level_weights``.
+            (see `hierclf.losses.other_losses`). All but ``"kinds"`` act on the scores of the leaves, so the head stays
+            as it was trained.
+        other_weight: its weight, a factor on the gate's in ``level_weights``; at 0 training does not look at images of
+            other, and the gate alone learns from them.
         gate: ``"auto"``, ``"none"``, or names of scores (see `hierclf.gates.scores`) to combine, with options if need
             be: ``["mahalanobis++", ("knn", {"k": 5})]``.
             ``"auto"`` reads distances, and one score of the logits if that notices left-out children better.
@@ -159,7 +165,7 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         correct: promised share of known images whose answer is right or an ancestor; None or ``"none"`` promises
             nothing. At its default, a taxonomy's own ``correct`` counts.
         point: the rule's operating point (θ or λ), instead of calibrating it for ``correct``.
-        epochs: of training a backbone; None chooses by the number of images.
+        epochs: of training a backbone; None chooses by the number of images that an epoch visits.
         batch_size: images per step, at most.
         head_rate: peak learning rate of the head and of backbones with random weights.
         backbone_rate: peak learning rate of pretrained backbones.

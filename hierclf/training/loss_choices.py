@@ -13,7 +13,7 @@ from hierclf.training.embedding_choices import AUTO, embedding_choices, embeddin
 
 OF_EMBEDDING = ("embedding_weight", "embedding_levels")
 OF_KNOWN = (
-    *("loss", "classification_weight", "refit_head", "label_smoothing"),
+    *("loss", "classification_weight", "label_smoothing"),
     *("embedding_loss", *OF_EMBEDDING, "layer_decay", "averaging"),
 )
 OF_OTHER = ("other_loss", "other_weight")
