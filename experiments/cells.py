@@ -11,19 +11,18 @@ import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
+from experiments.checksums import settings_checksum
+from experiments.experiment import Experiment
 from experiments.marks import Marks
-from experiments.measurement import Bench, Measurement, settings_checksum
+from experiments.measurement import Bench, Measurement
 from experiments.results import ExperimentFolder
 from experiments.sealed import Judging, Lessons, Openings, SealedTest, ValidationImages
 from experiments.tables import Row
 from experiments.warming import Warmer
 from hierclf.errors import HierclfError
 from hierclf.strategies import Strategy
-
-if TYPE_CHECKING:
-    from experiments.runner import Experiment
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,15 +7,12 @@ have them: they are measured anew. Rows from before some mark was on record coun
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import hierclf
 from hierclf.errors import ConfigError
-from hierclf.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
     from experiments.results import ExperimentFolder
@@ -95,17 +92,3 @@ def outdated_cells(folder: ExperimentFolder, settings: Mapping[tuple[str, int], 
         settings: checksum that each cell should have, by the name and the seed of its row.
     """
     return any(is_missing(folder.row(name, seed), checksum) for (name, seed), checksum in settings.items())
-
-
-def checksum_of(facts: Any) -> str:
-    """The first 16 digits of the SHA-256 over facts as JSON; the order of keys does not count.
-
-    >>> checksum_of({"a": 1, "b": [2]}) == checksum_of({"b": [2], "a": 1}) != checksum_of({"a": 1})
-    True
-    """
-    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:16]
-
-
-def taxonomy_checksum(taxonomy: Taxonomy) -> str:
-    """The first 16 digits of the SHA-256 over all that a taxonomy says."""
-    return hashlib.sha256(repr(taxonomy).encode()).hexdigest()[:16]

@@ -9,14 +9,14 @@ had come alone.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from experiments.marks import checksum_of
+from experiments.checksums import settings_checksum
 from experiments.sealed import Exam, Judging, Lessons
 from experiments.warming import Warmer
 from hierclf.backbones import choose_device, default_cache, projection_of
@@ -28,7 +28,7 @@ from hierclf.metrics import Ancestry, novelty_scores
 from hierclf.progress import bars
 from hierclf.reading import Reading
 from hierclf.report.numbers import defined
-from hierclf.strategies import Strategy, fit_gate_only
+from hierclf.strategies import Strategy
 
 ABOUT_OTHER = (
     "n_other",
@@ -206,27 +206,6 @@ def by_place(examination: Examination, exam: Exam, plan: DagPlan) -> dict[str, f
         "balanced_distance_novel": defined(scores.bmhd_novel),
         "balanced_distance_mix": defined(scores.bmhd_mix),
     }
-
-
-def settings_checksum(strategy: Strategy) -> str:
-    """The first 16 digits of the SHA-256 over how a strategy fits and all that is set for it; its title does not count.
-
-    How it gets from a network to a classifier counts where that is more than fitting a gate.
-
-    >>> one = Strategy(title="one", settings={"head": "flat", "keep": 0.9})
-    >>> two = Strategy(title="two", settings={"keep": 0.9, "head": "flat"})
-    >>> settings_checksum(one) == settings_checksum(two), settings_checksum(one) == settings_checksum(one.but(keep=0.8))
-    (True, False)
-    """
-    told = [_called(strategy.fit_with), strategy.uses_other, dict(strategy.settings)]
-    if strategy.finish_with is not fit_gate_only:
-        told.append(_called(strategy.finish_with))
-    return checksum_of(told)
-
-
-def _called(way: Callable[..., Any]) -> str:
-    """The name of a function, or of the class of what can be called like one."""
-    return str(getattr(way, "__qualname__", type(way).__qualname__))
 
 
 def promise_kept(metrics: Mapping[str, Any]) -> int | None:

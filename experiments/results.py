@@ -24,10 +24,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 
+from experiments.checksums import settings_checksum
 from experiments.columns import COLUMNS
 from experiments.config import Config
 from experiments.document import read_document
-from experiments.measurement import Measurement, settings_checksum
+from experiments.measurement import Measurement
 from experiments.protocol import Division
 from experiments.tables import Row, as_csv, as_table, columns_with_values, means, one_line, promise_sentences, title_of
 from hierclf.data import image_to_pil

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from experiments.entry import Program, as_command
 
 if TYPE_CHECKING:
+    from experiments.experiment import Experiment
     from experiments.results import ExperimentFolder
-    from experiments.runner import Experiment
 
 
 def _program() -> Program:
     from experiments.config import load_config
-    from experiments.runner import outdated, prepare, run
+    from experiments.experiment import prepare
+    from experiments.runner import outdated, run
 
     def next_step(experiment: Experiment, folder: ExperimentFolder) -> str:
         first = "hierclf" if "hierclf" in experiment.strategies else next(iter(experiment.strategies))

@@ -8,26 +8,22 @@ with another taxonomy is another run.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 
 from experiments.cells import Event, Measured, Noted, Started, Unit, Workshop, units_of
+from experiments.checksums import settings_checksum, taxonomy_checksum
 from experiments.config import Config
+from experiments.experiment import Experiment
 from experiments.journal import Journal, Outlook, duration
-from experiments.marks import Marks, outdated_cells, taxonomy_checksum
-from experiments.measurement import settings_checksum
-from experiments.protocol import Division, content_hashes, divide, protocol_taxonomy
+from experiments.marks import Marks, outdated_cells
 from experiments.record import begin_record, made_in_words
 from experiments.results import ExperimentFolder
 from experiments.sealed import Openings
-from experiments.sources import Pool, load_pool
 from experiments.tables import Row
 from experiments.workers import in_parallel, threads_for
-from hierclf.errors import ConfigError
-from hierclf.strategies import Strategy
-from hierclf.taxonomy import Taxonomy
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -43,55 +39,6 @@ class Outcome:
     folder: ExperimentFolder
     table: str
     failed: tuple[Row, ...]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Experiment:
-    """A config with its data at hand."""
-
-    config: Config
-    strategies: Mapping[str, Strategy]
-    pool: Pool
-    hashes: dict[str, str]
-    taxonomy: Taxonomy
-
-    @property
-    def baseline(self) -> str:
-        """The strategy that the others are compared with: that of the config, else the first."""
-        return self.config.baseline or next(iter(self.strategies))
-
-    def division(self, seed: int) -> Division:
-        """Which image is for what, by the seed."""
-        return divide(self.pool, self.config, self.taxonomy, self.hashes, seed=seed)
-
-
-def prepare(config: Config, journal: Journal) -> Experiment:
-    """Read the data of a config and check that all of its strategies can use it, with every seed.
-
-    Raises:
-        HierclfError: something that the user can mend; nothing has been written.
-    """
-    torch.set_num_threads(config.threads or torch.get_num_threads())
-    journal.say(f"{config.name}: reading the data ({config.data.source})")
-    pool = load_pool(config.data)
-    experiment = Experiment(
-        config=config,
-        strategies=config.built(),
-        pool=pool,
-        hashes=content_hashes(pool),
-        taxonomy=protocol_taxonomy(config, pool),
-    )
-    lacking = [name for name, strategy in experiment.strategies.items() if strategy.needs_other]
-    for place, seed in enumerate(config.seeds):  # seeds may differ in their classes
-        division = experiment.division(seed)
-        for sentence in division.sentences() if place == 0 else ():
-            journal.say(f"  {sentence}")
-        if lacking and division.other is None:
-            raise ConfigError(
-                f"strategies.{lacking[0]} learns from images of other, and the config gives none with seed {seed}; "
-                f"name some in classes.other, or leave the strategy out"
-            )
-    return experiment
 
 
 def run(experiment: Experiment, folder: ExperimentFolder, journal: Journal, *, command: str) -> Outcome:

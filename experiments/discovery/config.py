@@ -29,6 +29,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from experiments.checksums import checksum_of
 from experiments.config import (
     DataConfig,
     FolderName,
@@ -42,7 +43,6 @@ from experiments.config import (
 from experiments.discovery.planted import Cell
 from experiments.discovery.ways import ways
 from experiments.document import plain
-from experiments.marks import checksum_of
 from hierclf.errors import ConfigError
 from hierclf.taxonomy import Taxonomy, load_taxonomy
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from experiments.checksums import taxonomy_checksum
 from experiments.discovery.config import DiscoveryConfig
 from experiments.discovery.material import Material, load_material, problem_from
 from experiments.discovery.planted import Planting, plant
@@ -18,7 +19,7 @@ from experiments.discovery.ways import Way, ways
 from experiments.discovery.writing import write_tables
 from experiments.hold_out.runner import measured_row
 from experiments.journal import Journal
-from experiments.marks import Marks, outdated_cells, taxonomy_checksum
+from experiments.marks import Marks, outdated_cells
 from experiments.record import begin_record, made_in_words
 from experiments.results import ExperimentFolder
 from experiments.runner import Outcome

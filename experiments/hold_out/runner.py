@@ -10,13 +10,13 @@ from typing import Any
 
 import torch
 
+from experiments.checksums import settings_checksum, taxonomy_checksum
 from experiments.hold_out.config import HoldOutConfig
 from experiments.hold_out.division import HeldOut, Material, hold_out, load_material
 from experiments.hold_out.measurement import BY_DISTRIBUTION, Bench
 from experiments.hold_out.writing import write_tables
 from experiments.journal import Journal, duration
-from experiments.marks import Marks, outdated_cells, taxonomy_checksum
-from experiments.measurement import settings_checksum
+from experiments.marks import Marks, outdated_cells
 from experiments.record import begin_record, made_in_words
 from experiments.results import ExperimentFolder
 from experiments.runner import Outcome

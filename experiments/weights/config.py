@@ -33,9 +33,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from experiments.checksums import checksum_of
 from experiments.config import DataConfig, FolderName, Names, Part, checked, expanded, one_or_many, or_nothing
 from experiments.document import plain
-from experiments.marks import checksum_of
 from hierclf.errors import ConfigError
 from hierclf.registry import did_you_mean
 from hierclf.settings import Settings

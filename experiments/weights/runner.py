@@ -7,9 +7,10 @@ from functools import cache, partial
 
 import torch
 
+from experiments.checksums import taxonomy_checksum
 from experiments.hold_out.runner import measured_row
 from experiments.journal import Journal
-from experiments.marks import Marks, outdated_cells, taxonomy_checksum
+from experiments.marks import Marks, outdated_cells
 from experiments.record import begin_record, made_in_words
 from experiments.results import ExperimentFolder
 from experiments.runner import Outcome

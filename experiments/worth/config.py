@@ -34,10 +34,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from experiments.checksums import checksum_of
 from experiments.config import FolderName, Names, Part, checked, one_or_many, or_nothing, require_own_titles
 from experiments.document import plain
 from experiments.hold_out.config import DrawnConfig, Seed, check_seeds
-from experiments.marks import checksum_of
 from experiments.worth.trees import FLAT, trees
 from hierclf.errors import ConfigError
 from hierclf.registry import did_you_mean

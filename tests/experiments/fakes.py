@@ -13,8 +13,8 @@ import torch
 from torch import nn
 
 from experiments.config import load_config
+from experiments.experiment import Experiment
 from experiments.protocol import content_hashes, protocol_taxonomy
-from experiments.runner import Experiment
 from experiments.sources import Pool
 from hierclf.classifier import HierarchicalClassifier
 from hierclf.data import load_images

@@ -1,29 +1,11 @@
-import hashlib
-import json
-
 import pytest
 
 import hierclf
-from experiments.marks import Marks, checksum_of, is_missing, outdated_cells, taxonomy_checksum
+from experiments.marks import Marks, is_missing, outdated_cells
 from experiments.results import ExperimentFolder
-from hierclf import Taxonomy
 from hierclf.errors import ConfigError
 
 MARKS = Marks(split="s", taxonomy="t", settings="x")
-
-
-def test_a_checksum_is_that_of_the_facts_as_json_with_sorted_keys():
-    text = json.dumps({"a": [1, None], "b": "ours"}).encode()
-    assert checksum_of({"b": "ours", "a": [1, None]}) == hashlib.sha256(text).hexdigest()[:16]
-
-
-def test_a_taxonomy_has_another_checksum_when_a_class_moves():
-    one, other = ({"root": ["x", "y"], "x": ["a", "b"], "y": names} for names in (["c", "d"], ["d", "c"]))
-    moved = {"root": ["x", "y"], "x": ["a", "b", "c"], "y": ["d"]}
-    taxonomies = [Taxonomy.from_edges(edges) for edges in (one, one, other, moved)]
-    found = [taxonomy_checksum(taxonomy) for taxonomy in taxonomies]
-    assert found[0] == found[1]
-    assert len(set(found)) == 3
 
 
 @pytest.fixture

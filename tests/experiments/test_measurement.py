@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from experiments.config import load_config
-from experiments.measurement import Bench, by_place, promise_kept, settings_checksum
+from experiments.measurement import Bench, by_place, promise_kept
 from experiments.protocol import content_hashes, divide, protocol_taxonomy
 from experiments.sealed import Exam, Lessons, Openings, SealedTest
 from hierclf import Taxonomy, evaluate
 from hierclf.dag import compile_plan
 from hierclf.data import load_images
-from hierclf.strategies import Strategy, strategies
+from hierclf.strategies import strategies
 from tests.experiments.test_protocol import pool_of
 
 SMALL = {"backbone": "small_cnn", "epochs": 3, "augmentation": "none", "cache": False}
@@ -83,17 +83,6 @@ def test_distances_are_undefined_without_images_and_can_be_written():
     decisions = SimpleNamespace(status=["known"], node=["0"])
     told = by_place(SimpleNamespace(decisions=decisions, report=report), exam, plan)
     assert told == {"balanced_distance_known": 0, "balanced_distance_novel": None, "balanced_distance_mix": None}
-
-
-def test_a_checksum_tells_how_strategies_finish():
-    rows = [strategies[name] for name in ("flat_msp", "discovered_soft", "nbdt_soft")]
-    assert all(row.settings == rows[0].settings for row in rows[1:]), "they differ in nothing else"
-    assert len({settings_checksum(row) for row in rows}) == 3
-
-
-def test_the_checksum_of_a_strategy_that_fits_a_gate_alone_is_that_of_earlier_runs():
-    plain = Strategy(title="plain", settings={"head": "flat", "keep": 0.9})
-    assert settings_checksum(plain) == "b1633292be16dbef"
 
 
 def test_the_promise_is_judged(measured):

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from experiments.checksums import settings_checksum
 from experiments.config import load_config
+from experiments.experiment import prepare
 from experiments.journal import Journal
-from experiments.measurement import settings_checksum
 from experiments.results import ExperimentFolder
-from experiments.runner import outdated, prepare, run
+from experiments.runner import outdated, run
 from experiments.sealed import Openings
 from hierclf.errors import ConfigError
 from tests.experiments.fakes import experiment_of, fit_and_raise, strategy

@@ -7,7 +7,8 @@ import types
 import numpy as np
 import pytest
 
-from experiments.measurement import Bench, settings_checksum
+from experiments.checksums import settings_checksum
+from experiments.measurement import Bench
 from experiments.sealed import Exam, Lessons, Opening, Openings, SealedTest, ValidationImages, model_fingerprint
 from hierclf.classifier import HierarchicalClassifier
 from hierclf.errors import DataError
