@@ -165,7 +165,9 @@ def build_embedding_loss(name: str, *, classes: int, width: int, **options: Any)
     else:
         builder = kind = _by_class_name(name)
         given = {"classes": classes, "width": width}
-        numbers = {option: given[FILLED_IN[option]] for option in _required(kind) if option in FILLED_IN}
+        asked = [one.name for one in _parameters(kind) if one.default is one.empty]
+        numbers = {option: given[FILLED_IN[option]] for option in asked if option in FILLED_IN}
+    _check_names(name, builder, options)
     try:
         return builder(**(numbers | options))
     except (TypeError, ValueError, AssertionError) as error:
@@ -200,10 +202,22 @@ def _by_class_name(name: str) -> type[Any]:
     return classes[name]
 
 
-def _required(kind: type[Any]) -> set[str]:
-    """Names of the arguments without a default, of a class and all that it is built on."""
-    found: set[str] = set()
-    for part in kind.__mro__:
-        parameters = inspect.signature(part.__init__).parameters.values()  # type: ignore[misc]
-        found.update(parameter.name for parameter in parameters if parameter.default is parameter.empty)
-    return found
+def _check_names(name: str, builder: Callable[..., EmbeddingLoss], options: Mapping[str, Any]) -> None:
+    """Refuse an option that the loss does not take, with the one that was meant."""
+    taken = sorted({one.name for one in _parameters(builder)})
+    for option in options:
+        if option not in taken:
+            hint = did_you_mean(option, taken)
+            raise ConfigError(f"the embedding loss {name!r} takes no {option!r}{hint} (it takes: {', '.join(taken)})")
+
+
+def _parameters(builder: Callable[..., Any]) -> list[inspect.Parameter]:
+    """What a function may be given by name, or a class and all that it is built on."""
+    if isinstance(builder, type):
+        own = [vars(part) for part in builder.__mro__ if part is not object]
+        parts = [names["__init__"] for names in own if "__init__" in names]
+    else:
+        parts = [builder]
+    found = [parameter for part in parts for parameter in inspect.signature(part).parameters.values()]
+    variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [one for one in found if one.kind not in variable and one.name != "self"]

@@ -112,8 +112,21 @@ def test_numbers_of_classes_and_columns_are_filled_in():
 
 @pytest.mark.parametrize("name", ["supcon", "ProxyAnchorLoss"])
 def test_an_option_that_a_loss_does_not_take_is_told(name):
-    with pytest.raises(ConfigError, match=f"options of the embedding loss '{name}': .*heat"):
+    with pytest.raises(ConfigError, match=f"the embedding loss '{name}' takes no 'heat' \\(it takes: "):
         build_embedding_loss(name, classes=3, width=8, heat=2)
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "meant"),
+    [
+        ("supcon", "temprature", "temperature"),
+        ("ProxyAnchorLoss", "margn", "margin"),
+        ("ArcFaceLoss", "weight_reg_wieght", "weight_reg_weight"),  # of a class that it is built on
+    ],
+)
+def test_an_option_that_is_mistyped_is_told_with_the_one_that_was_meant(name, option, meant):
+    with pytest.raises(ConfigError, match=f"takes no '{option}'; did you mean '{meant}'"):
+        build_embedding_loss(name, classes=3, width=8, **{option: 1.0})
 
 
 @pytest.mark.parametrize(

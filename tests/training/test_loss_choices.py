@@ -25,7 +25,7 @@ LEAVES_ALONE = "loss='one_vs_rest' teaches leaves and knows no levels, got level
         ({"loss": "one_vs_rst"}, "no loss named 'one_vs_rst'; did you mean 'one_vs_rest'?"),
         ({"other_loss": "entropik"}, "no loss on images of other named 'entropik'; did you mean 'entropic'?"),
         ({"embedding_loss": "ProxyAnchorLos"}, "no embedding loss named 'ProxyAnchorLos'; did you mean 'ProxyAnchorLo"),
-        ({"embedding_loss": {"supcon": {"heat": 1}}}, "options of the embedding loss 'supcon': "),
+        ({"embedding_loss": {"supcon": {"heat": 1}}}, "the embedding loss 'supcon' takes no 'heat'"),
         ({"embedding_levels": "leef"}, "no embedding_levels named 'leef'; did you mean 'leaf'?"),
         ({"loss": "one_vs_rest", "level_weights": "uniform"}, LEAVES_ALONE),
         ({"loss": "one_vs_rest", "level_weights": [1.0, 0.5]}, "got level_weights=[1.0, 0.5]; take"),
