@@ -27,6 +27,15 @@ from hierclf.report.comparison import compare
 METRIC = "unknown_accepted_at_95_known_unseen"
 ACCURACY = COLUMNS["leaf_accuracy"]
 
+NEVER_SEEN = Column(
+    "unknown_accepted_at_95_known_new",
+    "never-seen other accepted at 95 %",
+    "lower",
+    words="images of all kinds never seen before the test, near and far, taken for known by the threshold at which "
+    "95 % of the known test images pass",
+)
+"""Near and far together; the threshold is that of the known images, so the shares add up by numbers of images."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Contest:
@@ -46,7 +55,7 @@ class Contest:
     def of(cls, metrics: Mapping[str, Any]) -> Contest:
         """That of an experiment's ``metrics.json``."""
         titles = {name: str(told["title"]) for name, told in metrics.get("strategies", {}).items()}
-        return cls(name=str(metrics.get("name", "")), titles=titles, rows=metrics["runs"])
+        return cls(name=str(metrics.get("name", "")), titles=titles, rows=list(map(with_never_seen, metrics["runs"])))
 
     def has(self, key: str) -> bool:
         """Whether some row holds the number."""
@@ -85,6 +94,21 @@ class Standing:
     rank: int
     first: bool
     behind: float
+
+
+def with_never_seen(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row with its share of all never-seen other, near and far.
+
+    >>> parts = {"unknown_accepted_at_95_known_unseen": 0.5, "unknown_accepted_at_95_known_far": 0.1}
+    >>> with_never_seen({**parts, "n_other_unseen": 10, "n_other_far": 30})[NEVER_SEEN.key]
+    0.2
+    """
+    parts = [
+        (row.get(f"unknown_accepted_at_95_known_{kind}"), row.get(f"n_other_{kind}")) for kind in ("unseen", "far")
+    ]
+    told = [(share, count) for share, count in parts if share is not None and count]
+    total = sum(count for _, count in told)
+    return {**row, NEVER_SEEN.key: sum(share * count for share, count in told) / total if total else None}
 
 
 def overview(contests: Sequence[Contest], column: Column = COLUMNS[METRIC]) -> str:

@@ -1,7 +1,7 @@
 import pytest
 
 from experiments.columns import COLUMNS
-from experiments.overview import METRIC, Contest, overview
+from experiments.overview import METRIC, NEVER_SEEN, Contest, overview, with_never_seen
 from hierclf.errors import ConfigError
 
 
@@ -67,3 +67,25 @@ def test_strategies_of_some_experiments_alone_and_failed_rows_are_left_out():
 def test_larger_may_be_better():
     one = contest("one", {"a": [0.1], "b": [0.2]}, {"a": 0.8, "b": 0.9})
     assert next(iter(cells(overview([one], COLUMNS["leaf_accuracy"])))) == "row b"
+
+
+def test_near_and_far_are_counted_by_their_images():
+    near, far = "unknown_accepted_at_95_known_unseen", "unknown_accepted_at_95_known_far"
+    assert with_never_seen({near: 0.5, "n_other_unseen": 4})[NEVER_SEEN.key] == 0.5
+    assert with_never_seen({near: 0.5, far: None, "n_other_unseen": 4, "n_other_far": 0})[NEVER_SEEN.key] == 0.5
+    assert with_never_seen({near: None, "n_other_unseen": 0})[NEVER_SEEN.key] is None
+    rows = [
+        {
+            "strategy": name,
+            "seed": 0,
+            near: one,
+            far: two,
+            "n_other_unseen": 10,
+            "n_other_far": 90,
+            "leaf_accuracy": 1.0,
+        }
+        for name, one, two in (("logits", 0.4, 0.5), ("distances", 0.6, 0.0))
+    ]
+    contest_of = Contest.of({"name": "photos", "strategies": {}, "runs": rows})
+    assert list(cells(overview([contest_of]))) == ["logits", "distances"]
+    assert list(cells(overview([contest_of], NEVER_SEEN))) == ["distances", "logits"]

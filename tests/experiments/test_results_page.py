@@ -126,4 +126,15 @@ def test_experiments_with_never_seen_other_are_put_side_by_side(run_folder):
     assert "| | one-1 | two-1 | first or tied |" in both, "the third does not tell"
     assert both.index("What we do") < both.index("What they do")
     assert "2 of 2" in both
+    assert "far other counted in" not in both, "nobody told it apart"
     assert "## All together" not in page(folders[1:]), "one experiment stands alone"
+    metrics = json.loads((folders[1] / "metrics.json").read_text())
+    for row in metrics["runs"]:
+        row |= {"unknown_accepted_at_95_known_far": 0.0, "n_other_far": 100, "n_other_unseen": 100}
+    (folders[1] / "metrics.json").write_text(json.dumps(metrics))
+    for row in (first := json.loads((folders[0] / "metrics.json").read_text()))["runs"]:
+        row |= {"n_other_unseen": 50}
+    (folders[0] / "metrics.json").write_text(json.dumps(first))
+    both = page(folders[:2])
+    counted = both[both.index("far other counted in") : both.index("## one")]
+    assert "**15.0 ± 0.0" in counted, "ours in the second, 30 % of the near and none of the far"
