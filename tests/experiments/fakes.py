@@ -14,7 +14,9 @@ from torch import nn
 
 from experiments.config import load_config
 from experiments.experiment import Experiment
+from experiments.journal import Journal
 from experiments.protocol import content_hashes, protocol_taxonomy
+from experiments.results import ExperimentFolder
 from experiments.sources import Pool
 from hierclf.classifier import HierarchicalClassifier
 from hierclf.data import load_images
@@ -87,3 +89,13 @@ def experiment_of(strategies, *, folder, seeds=(0, 1), **more):
         hashes=content_hashes(pool),
         taxonomy=protocol_taxonomy(config, pool),
     )
+
+
+def taken_up(runner, config, path, measured):
+    """Run a config into a folder, where it may have been before; what was measured now, by the list that tells it."""
+    measured.clear()
+    experiment, folder = runner.prepare(config, Journal()), ExperimentFolder(path)
+    outdated = runner.outdated(config, folder)
+    assert not runner.run(experiment, folder, Journal(), command="test").failed
+    assert outdated == bool(measured)
+    return list(measured)

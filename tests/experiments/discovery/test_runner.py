@@ -8,8 +8,7 @@ from experiments.discovery.config import load_discovery
 from experiments.discovery.planted import Cell, plant
 from experiments.discovery.runner import judged, planted_problem
 from experiments.discovery.ways import ways
-from experiments.journal import Journal
-from experiments.results import ExperimentFolder
+from tests.experiments.fakes import taken_up
 
 EASY = Cell(regime="isotropic", shape="even", noise="low")
 
@@ -53,12 +52,7 @@ def test_rows_are_measured_anew_where_their_settings_changed_and_nowhere_else(id
     monkeypatch.setattr(runner, "write_tables", lambda *given: "a table")
 
     def measured(**change):
-        found.clear()
-        config, folder = load_discovery(values | change), ExperimentFolder(tmp_path)
-        experiment, outdated = runner.prepare(config, Journal()), runner.outdated(config, folder)
-        assert not runner.run(experiment, folder, Journal(), command="test").failed
-        assert outdated == bool(found)
-        return list(found)
+        return taken_up(runner, load_discovery(values | change), tmp_path, found)
 
     both = [ways["nbdt"].title, ways["random"].title]
     assert measured() == both

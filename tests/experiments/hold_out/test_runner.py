@@ -6,8 +6,7 @@ import pytest
 
 from experiments.hold_out import runner
 from experiments.hold_out.config import load_hold_out
-from experiments.journal import Journal
-from experiments.results import ExperimentFolder
+from tests.experiments.fakes import taken_up
 
 
 @pytest.fixture
@@ -37,17 +36,7 @@ def measured(idx_folder, tmp_path, monkeypatch):
     monkeypatch.setattr(runner, "Bench", Bench)
     monkeypatch.setattr(runner, "write_tables", lambda *given: "a table")
 
-    def run(**strategies):
-        rows.clear()
-        config = load_hold_out(values | {"strategies": strategies})
-        experiment = runner.prepare(config, Journal())
-        folder = ExperimentFolder(tmp_path)
-        outdated = runner.outdated(config, folder)
-        assert not runner.run(experiment, folder, Journal(), command="test").failed
-        assert outdated == bool(rows)
-        return list(rows)
-
-    return run
+    return lambda **strategies: taken_up(runner, load_hold_out(values | {"strategies": strategies}), tmp_path, rows)
 
 
 def test_rows_are_measured_anew_where_their_settings_changed_and_nowhere_else(measured):

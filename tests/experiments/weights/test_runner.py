@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from experiments.journal import Journal
-from experiments.results import ExperimentFolder
 from experiments.weights import runner
 from experiments.weights.config import load_weights
 from hierclf.errors import ConfigError
+from tests.experiments.fakes import taken_up
 
 
 @pytest.fixture
@@ -37,17 +36,7 @@ def measured(idx_folder, tmp_path, monkeypatch):
     monkeypatch.setattr(runner, "Bench", Bench)
     monkeypatch.setattr(runner, "write_tables", lambda *given: "a table")
 
-    def run(**change):
-        cells.clear()
-        config = load_weights(values | change)
-        experiment = runner.prepare(config, Journal())
-        folder = ExperimentFolder(tmp_path)
-        outdated = runner.outdated(config, folder)
-        assert not runner.run(experiment, folder, Journal(), command="test").failed
-        assert outdated == bool(cells)
-        return list(cells)
-
-    return run
+    return lambda **change: taken_up(runner, load_weights(values | change), tmp_path, cells)
 
 
 def test_rows_are_measured_anew_where_their_settings_changed_and_nowhere_else(measured):

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from experiments.journal import Journal
-from experiments.results import ExperimentFolder
 from experiments.worth import runner
 from experiments.worth.config import load_worth
+from tests.experiments.fakes import taken_up
 
 SHARED = {"head": "shared", "level_weights": "uniform"}
 READ = {"head": "flat", "level_weights": "leaf"}
@@ -40,17 +39,7 @@ def measured(idx_folder, tmp_path, monkeypatch):
     monkeypatch.setattr(runner, "write_tables", lambda *given: "a table")
     monkeypatch.setattr(runner, "_keep_tree", lambda *given: None)
 
-    def run(**change):
-        cells.clear()
-        config = load_worth(values | change)
-        experiment = runner.prepare(config, Journal())
-        folder = ExperimentFolder(tmp_path)
-        outdated = runner.outdated(config, folder)
-        assert not runner.run(experiment, folder, Journal(), command="test").failed
-        assert outdated == bool(cells)
-        return list(cells)
-
-    return run
+    return lambda **change: taken_up(runner, load_worth(values | change), tmp_path, cells)
 
 
 def test_rows_are_measured_anew_where_their_settings_changed_and_nowhere_else(measured):
