@@ -139,7 +139,8 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
             other, and the gate alone learns from them.
         gate: ``"auto"``, ``"none"``, or names of scores (see `hierclf.gates.scores`) to combine, with options if need
             be: ``["mahalanobis++", ("knn", {"k": 5})]``.
-            ``"auto"`` reads distances, and one score of the logits if that notices left-out children better.
+            ``"auto"`` reads what suits most models (see `hierclf.gates.default_scores`), a distance among it, and
+            one score more if that notices left-out children better.
         combine: how: ``"fisher"``, ``"mean"`` or ``"max"``.
         node_gates: gates below the root: ``"auto"`` lets leaving children out choose the scores of each node,
             ``"none"``, or names of scores (see `hierclf.gates.node_scores`) for all nodes. At its default, a taxonomy's

@@ -48,8 +48,8 @@ NODE_COMBINATIONS = (
 )
 """What a node's gate may read, the usual one first."""
 
-ROOT_ADDITIONS = ("vim", "fdbd", "gen", "energy", "max_logit", "msp")
-"""What may join the usual scores of the root, one of them at most: distances are always read."""
+ROOT_ADDITIONS = ("mahalanobis++", "vim", "fdbd", "gen", "energy", "max_logit", "msp")
+"""What may join the usual scores of the root, one of them at most: a distance is always read."""
 
 Choice = tuple[str, Mapping[str, Any]]
 

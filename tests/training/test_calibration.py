@@ -49,7 +49,7 @@ def test_behind_a_backbone_directions_are_enough(fitted):
     model = replace(fitted.fitted_.model, backbone=torch.nn.Identity())
     inner = fitted.fitted_
     calibrated_, _ = calibrate_model(model, inner.embedding_nD, None, fitted.prepared_, Settings())
-    assert names(calibrated_) == ["mahalanobis++", "knn"]
+    assert names(calibrated_) == ["knn", "gen"]
 
 
 def test_calibration_reads_the_calibration_images_alone(fitted):

@@ -157,7 +157,7 @@ def test_a_frozen_backbone_embeds_negatives_once(shapes):
     settings = Settings(negatives=["upside_down", "shuffled_4x4"])
     features = frozen_features(shapes, backbone, settings, cache=None, progress=silent)
     assert 50 < backbone.features.seen <= 50 + len(shapes.parts.fit)
-    assert features.made.scores == ("mahalanobis++", "knn", "outlier", "made")
+    assert features.made.scores == ("knn", "gen", "outlier", "made")
     assert features.made.embedding_MD.shape == (len(features.made.kind_M), 12)
 
 
