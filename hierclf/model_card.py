@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import hierclf
+from hierclf.backbones import Backbone, projection_of
 from hierclf.gates import BothSides, Detection
 from hierclf.heads import Head, heads
 from hierclf.model import Model
@@ -135,6 +136,7 @@ def _parts(model: Model) -> list[str]:
         f"- Backbone: {_plain(backbone.name)}, weights {_plain(backbone.weights)}"
         if backbone
         else f"- Backbone: none; it reads embeddings of {model.in_features} numbers",
+        *_projection(backbone),
         f"- Head: {head_name(model.head)}",
         f"- Operating point: rule {operation.rule} at {operation.point:.6g}",
     ]
@@ -143,6 +145,12 @@ def _parts(model: Model) -> list[str]:
         threshold = f"an image is turned away above a score of {model.gate.threshold:.6g}"
         lines.append(f"- Gate: {names}, combined by {model.gate.combine}; {threshold}")
     return lines
+
+
+def _projection(backbone: Backbone | None) -> list[str]:
+    """The layer that was trained on frozen features, where there is one."""
+    layer = None if backbone is None else projection_of(backbone)
+    return [] if layer is None else [f"- Projection: a trained layer of {layer.dim} numbers on its frozen features"]
 
 
 def _cell(text: str) -> str:

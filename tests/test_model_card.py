@@ -89,6 +89,12 @@ def test_a_backbone_is_named():
     assert 'model.predict(["picture.jpg"])' in model_card(fitted.model_)
 
 
+def test_a_projection_is_named():
+    settings = {"backbone": "small_cnn", "freeze": True, "projection": 4, "epochs": 1}
+    fitted = HierarchicalClassifier(SHAPES, **settings).fit(*glyphs(count=5))
+    assert "- Projection: a trained layer of 4 numbers on its frozen features" in model_card(fitted.model_)
+
+
 def test_names_cannot_pass_for_markup():
     hostile = Taxonomy.from_edges({"<script>": ["`x`", "<b>"]})
     values, labels = clouds(["`x`", "<b>"])
