@@ -109,11 +109,27 @@ def section(run: Path) -> str:
         raise ConfigError(
             f"the experiment in {run} is not finished ({missing[0]} is missing); go on with --resume {run}"
         )
-    table = re.sub(r"^(?=#+ )", "#", (run / TABLE).read_text(encoding="utf-8"), flags=re.M).strip()
+    table = re.sub(r"^(?=#+ )", "#", squeezed((run / TABLE).read_text(encoding="utf-8")), flags=re.M).strip()
     made = json.loads((run / ENVIRONMENT).read_text(encoding="utf-8"))
     rows = json.loads((run / METRICS).read_text(encoding="utf-8"))["runs"]
     lines = [f"| {label} | {_cell(text)} |" for label, text in _made(made, rows, read_document(run / CONFIG)).items()]
     return "\n".join([table, "", "How it was made:", "", "| | |", "|:--|:--|", *lines])
+
+
+def squeezed(text: str) -> str:
+    """Markdown whose tables are no longer drawn up in columns, which nobody sees on a page and which doubles its size.
+
+    >>> print(squeezed("two  spaces\\n| a   |   b |\\n|:----|----:|"))
+    two  spaces
+    | a | b |
+    |:--|--:|
+    """
+    lines = []
+    for line in text.splitlines():
+        if line.startswith("|"):
+            line = re.sub(r"-{2,}", "--", line) if set(line) <= set("|:- ") else re.sub(r" {2,}", " ", line)
+        lines.append(line)
+    return "\n".join(lines)
 
 
 def splits(rows: Sequence[Mapping[str, Any]]) -> str:
