@@ -267,10 +267,9 @@ def _taxonomy(
     if given is not None:
         return given, []
     flat = taxonomy_of_labels(labels)
-    notes = [
-        f"No taxonomy was given: {_classes(len(flat.leaves))} side by side right under {flat.root!r}. Write "
-        "one with `hierclf taxonomy init` to group them."
-    ]
+    notes = [f"No taxonomy was given: {_classes(len(flat.leaves))} right under {flat.root!r}."]
+    if len(flat.leaves) > 1:
+        notes[0] += " Write one with `hierclf taxonomy init` to group them."
     if empty:
         notes.append(f"Left out of the classes, for want of an image that can be read: {_named(empty)}.")
     notes.extend(
@@ -294,7 +293,7 @@ def _without_copies(count: int, new: int) -> list[str]:
 
 
 def _classes(count: int) -> str:
-    return "the one class stands" if count == 1 else f"the {count} classes stand"
+    return "the one class stands" if count == 1 else f"the {count} classes stand side by side"
 
 
 def _set_aside(label_n: np.ndarray, parts: Parts, taxonomy: Taxonomy) -> list[str]:

@@ -29,7 +29,16 @@ def test_a_folder_is_labelled_scanned_and_divided(tmp_path):
 def test_without_a_taxonomy_the_classes_stand_side_by_side(tmp_path):
     prepared = prepare_images(write_folder(tmp_path), None, None, None, **DIVISION)
     assert prepared.taxonomy.leaves == tuple(sorted(GLYPHS))
-    assert prepared.notes[0].startswith("No taxonomy was given: the 4 classes stand side by side right under 'root'.")
+    assert prepared.notes[0] == (
+        "No taxonomy was given: the 4 classes stand side by side right under 'root'. Write one with `hierclf taxonomy "
+        "init` to group them."
+    )
+
+
+def test_one_class_alone_is_a_taxonomy_too(tmp_path):
+    prepared = prepare_images(write_folder(tmp_path, GLYPHS[:1]), None, None, None, **DIVISION)
+    assert prepared.taxonomy.leaves == GLYPHS[:1]
+    assert prepared.notes == ("No taxonomy was given: the one class stands right under 'root'.",)
 
 
 @pytest.mark.parametrize(
