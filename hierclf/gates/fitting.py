@@ -75,13 +75,14 @@ def fit_gate(
     return gate.recalibrated(gate.score(calibration))
 
 
-def default_scores(*, other: bool, trained: bool = False) -> tuple[str, ...]:
+def default_scores(*, other: bool, trained: bool = False, crowded: bool = False) -> tuple[str, ...]:
     """The scores that suit most models, when the user names none.
 
     Args:
         other: whether images of other are at hand that no backbone has learnt from; they add the outlier head, never
             replace a one-class score.
         trained: whether the backbone was trained on the known images.
+        crowded: whether there are so many classes that they leave few directions of the embedding to anything else.
 
     Returns:
         Names of scores, always with an absolute distance among them: scores of the logits accept far images, and a
@@ -92,7 +93,8 @@ def default_scores(*, other: bool, trained: bool = False) -> tuple[str, ...]:
         neighbours; on glyphs and garments they were level with two distances. Training draws the images of a class
         together, until a Gaussian of them says little about what else there is, while the directions that no class uses
         still show what does not belong: there the nearest neighbours with ViM, which reads these, were the best pair on
-        held-out classes of four of five sets, and close to it on the fifth.
+        held-out classes of four of five sets. On the fifth a hundred classes leave no such directions, and ViM did
+        harm; there the distance to the borders between the classes takes its place.
     """
-    one_class = ("knn", "vim") if trained else ("knn", "gen")
+    one_class = ("knn", "gen") if not trained else ("knn", "fdbd") if crowded else ("knn", "vim")
     return (*one_class, "outlier") if other else one_class

@@ -20,7 +20,7 @@ from hierclf.training.gate_images import GateImages
 from hierclf.training.gating import build_gate
 from hierclf.training.negatives import MadeEmbeddings
 from hierclf.training.preparation import Prepared
-from hierclf.training.score_choice import usual_root_scores
+from hierclf.training.score_choice import crowds, usual_root_scores
 
 # n known images, m images of other, B images, D embedding, L leaves
 
@@ -67,6 +67,7 @@ def calibrate_model(
         other=images.other is not None,
         trained=trained,
         given=model.backbone is None,
+        crowded=crowds(model.plan.num_leaves, embedding_nD.shape[1]),
     )
     if made is not None and made.scores:
         usual = made.scores

@@ -28,7 +28,7 @@ from hierclf.negatives import (
 from hierclf.training.bench import Bench, embedded, known_evidence, made_evidence, short_training
 from hierclf.training.choices import level_weights
 from hierclf.training.negative_choices import named_transformations
-from hierclf.training.score_choice import usual_root_scores
+from hierclf.training.score_choice import crowds, usual_root_scores
 from hierclf.training.trials import Trial, folds, mean_figures
 
 ASSESSED = 0.2
@@ -103,6 +103,7 @@ def choose_negatives(bench: Bench) -> NegativeChoice:
         level_weights(settings, bench.plan.taxonomy),
         other=bench.other is not None,
         trained=bench.frozen is None or settings.projection is not None,
+        crowded=crowds(bench.plan.num_leaves, settings.projection or bench.backbone.dim),
     )
     if asked != "auto":
         return NegativeChoice(recipe=recipe, scores=(*usual, "made"), notes=(_used(recipe, bench),))

@@ -86,6 +86,7 @@ def plan_schedule(
     pretrained: bool,
     projects: bool = False,
     visited: int | None = None,
+    classes: int = 1,
 ) -> Schedule:
     """The schedule for a number of images to learn from.
 
@@ -96,6 +97,8 @@ def plan_schedule(
         pretrained: whether the backbone knows something already.
         projects: whether it is a projection that learns, on features that stay as they are.
         visited: how many images an epoch visits, where some are repeated or left out; None visits each once.
+        classes: that they belong to. Where a batch holds less than one image of each, a loss on pairs of them has
+            nothing to learn from, and joins only where it is named.
 
     Raises:
         ConfigError: a loss that knows no levels, and weights of levels; or no loss at all.
@@ -107,6 +110,7 @@ def plan_schedule(
     steps = STEPS_FINE_TUNING if pretrained else STEPS_FROM_SCRATCH
     usual = round(steps * batch_size / (visited or count))
     epochs = settings.epochs or min(max(usual, FEWEST_EPOCHS), MOST_EPOCHS)
+    joins = classes <= batch_size or not settings.classification_weight
     return Schedule(
         epochs=epochs,
         batch_size=batch_size,
@@ -118,7 +122,7 @@ def plan_schedule(
         loss=settings.loss,
         classification_weight=settings.classification_weight,
         label_smoothing=settings.label_smoothing,
-        embedding_losses=embedding_choices(settings, from_scratch=from_scratch),
+        embedding_losses=embedding_choices(settings, from_scratch=from_scratch and joins),
         other_loss=settings.other_loss,
         other_weight=settings.other_weight,
         gate_weight=gate_weight(level_weights),

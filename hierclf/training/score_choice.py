@@ -51,6 +51,9 @@ NODE_COMBINATIONS = (
 ROOT_ADDITIONS = ("mahalanobis++", "vim", "fdbd", "gen", "energy", "max_logit", "msp")
 """What may join the usual scores of the root, one of them at most: a distance is always read."""
 
+SPARE = 4
+"""Directions of an embedding per class below which the classes crowd it."""
+
 Choice = tuple[str, Mapping[str, Any]]
 
 
@@ -225,8 +228,25 @@ def _pairs(scores: Sequence[Any]) -> tuple[Choice, ...]:
     return tuple((choice, {}) if isinstance(choice, str) else (choice[0], choice[1]) for choice in scores)
 
 
+def crowds(classes: int, size: int) -> bool:
+    """Whether classes take so many of an embedding's directions that few are left for anything else.
+
+    A network that tells C classes apart draws them towards the corners of a simplex, which spans C − 1 directions.
+
+    >>> crowds(10, 128), crowds(100, 128)
+    (False, True)
+    """
+    return classes * SPARE > size
+
+
 def usual_root_scores(
-    settings: Settings, level_weights: LevelWeights, *, other: bool, trained: bool, given: bool = False
+    settings: Settings,
+    level_weights: LevelWeights,
+    *,
+    other: bool,
+    trained: bool,
+    given: bool = False,
+    crowded: bool = False,
 ) -> tuple[str, ...]:
     """The root's scores where the user names none.
 
@@ -236,7 +256,8 @@ def usual_root_scores(
         other: whether there are images of other; what they have taught the features is not learnt from them twice.
         trained: whether the backbone, or a projection, was trained on the known images.
         given: whether embeddings were given, which may differ in length as well as in direction.
+        crowded: whether there are many classes for the size of the embedding, see `crowds`.
     """
     untaught = other and not features_learn_from_other(settings, level_weights, trained=trained)
-    usual = default_scores(other=untaught, trained=trained)
+    usual = default_scores(other=untaught, trained=trained, crowded=crowded)
     return ("mahalanobis", *usual) if given and "mahalanobis" not in usual else usual

@@ -220,6 +220,11 @@ def test_usual_scores_of_the_root(other, trained, given, scores):
     assert usual_root_scores(Settings(), "leaf", other=other, trained=trained, given=given) == scores
 
 
+@pytest.mark.parametrize(("trained", "scores"), [(False, ("knn", "gen")), (True, ("knn", "fdbd"))])
+def test_where_classes_crowd_the_embedding_the_root_reads_their_borders(trained, scores):
+    assert usual_root_scores(Settings(), "leaf", other=False, trained=trained, crowded=True) == scores
+
+
 @pytest.mark.parametrize(
     ("settings", "levels"),
     [

@@ -72,3 +72,18 @@ def test_settings_are_handed_on():
 def test_supcon_joins_where_a_whole_network_learns_from_random_weights(pretrained, projects, names):
     schedule = plan_schedule(Settings(), "leaf", count=100, pretrained=pretrained, projects=projects)
     assert [choice.name for choice in schedule.embedding_losses] == names
+
+
+@pytest.mark.parametrize(
+    ("settings", "names"),
+    [
+        ({}, []),
+        ({"embedding_loss": "supcon"}, ["supcon"]),
+        ({"batch_size": 128}, ["supcon"]),
+        ({"classification_weight": 0}, ["supcon"]),  # or nothing would be learnt at all
+    ],
+    ids=str,
+)
+def test_supcon_does_not_join_by_itself_where_a_batch_holds_no_pairs(settings, names):
+    schedule = plan_schedule(Settings(**settings), "leaf", count=1500, pretrained=False, classes=110)
+    assert [choice.name for choice in schedule.embedding_losses] == names
