@@ -19,8 +19,8 @@ It keeps the images of a class together by what they share and not only by what 
 more is left to notice a newcomer by: on held-out classes of printed glyphs about half as many of them passed, of
 handwriting and clothes about as many as without, at the same accuracy or a better one. Fine-tuning and projections were
 not compared, so there it is not used; nor where there are more classes than images in a batch, for it learns from pairs
-of one class: with a hundred characters of fourteen drawings each it bought nothing near, let more far other pass and
-cost a point of accuracy.
+of one class: with a hundred characters of fourteen drawings each, and the best scores for either, it bought nothing
+near, let more far other pass and cost a point of accuracy.
 """
 
 
