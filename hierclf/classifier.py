@@ -168,6 +168,8 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         point: the rule's operating point (θ or λ), instead of calibrating it for ``correct``.
         epochs: of training a backbone; None chooses by the number of images that an epoch visits.
         batch_size: images per step, at most.
+        batch_per_class: so many images of a class come together in a batch, for losses on pairs of images; 1 shuffles
+            freely, ``"auto"`` takes 4 where ``embedding_loss`` is at work and a batch would hold fewer than 2 of each.
         head_rate: peak learning rate of the head and of backbones with random weights.
         backbone_rate: peak learning rate of pretrained backbones.
         layer_decay: factor on the learning rate of each stage of a pretrained backbone, from its end to its beginning.
@@ -241,6 +243,7 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         point: float | None = None,
         epochs: int | None = None,
         batch_size: int = 64,
+        batch_per_class: int | str = "auto",
         head_rate: float = 2e-3,
         backbone_rate: float = 2e-4,
         layer_decay: float = 1.0,
@@ -292,6 +295,7 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         self.point = point
         self.epochs = epochs
         self.batch_size = batch_size
+        self.batch_per_class = batch_per_class
         self.head_rate = head_rate
         self.backbone_rate = backbone_rate
         self.layer_decay = layer_decay

@@ -93,6 +93,7 @@ class Settings(BaseModel):
     point: Annotated[float, Field(allow_inf_nan=False)] | None = None
     epochs: Annotated[int, Field(ge=1)] | None = None
     batch_size: Annotated[int, Field(ge=2)] = 64
+    batch_per_class: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     head_rate: Rate = 2e-3
     backbone_rate: Rate = 2e-4
     layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0

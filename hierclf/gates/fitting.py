@@ -94,7 +94,8 @@ def default_scores(*, other: bool, trained: bool = False, crowded: bool = False)
         together, until a Gaussian of them says little about what else there is, while the directions that no class uses
         still show what does not belong: there the nearest neighbours with ViM, which reads these, were the best pair on
         held-out classes of four of five sets. On the fifth a hundred classes leave no such directions, and ViM did
-        harm; there the distance to the borders between the classes takes its place.
+        harm; there one-class machines of the classes take its place, which know how far each class reaches.
     """
-    one_class = ("knn", "gen") if not trained else ("knn", "fdbd") if crowded else ("knn", "vim")
+    second = "gen" if not trained else "one_class_svm_per_class" if crowded else "vim"
+    one_class = ("knn", second)
     return (*one_class, "outlier") if other else one_class

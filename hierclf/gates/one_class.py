@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from hierclf.errors import ConfigError, DataError
+from hierclf.errors import ConfigError
 from hierclf.gates.evidence import Evidence
 from hierclf.gates.knn import even_sample
 from hierclf.gates.score import Score, scores
@@ -40,7 +40,8 @@ class SupportVectors(Score):
     Args:
         nu: share of known images allowed outside, above 0 and up to 1.
         kernel: ``"rbf"`` (Gaussian) or ``"linear"``.
-        per_class: a machine for each class instead of one for all. Images without a leaf class then take no part.
+        per_class: a machine for each class instead of one for all. Images without a leaf class then take no part; where
+            none has one, they count as one class.
         most: fitted on at most so many images, since the time grows with their square; evenly over the classes.
     """
 
@@ -70,10 +71,10 @@ class SupportVectors(Score):
         if not self.per_class:
             machine = _machine(sample(known, self.most, generator), self)
             return machine.plane if self.kernel == "linear" else machine.vectors
-        label_B = known.label_B if known.label_B is not None else torch.zeros(len(known), dtype=torch.int64)
+        label_B = known.label_B
+        if label_B is None or not (label_B >= 0).any():
+            label_B = torch.zeros(len(known), dtype=torch.int64)
         rows = (label_B >= 0).nonzero()[:, 0]
-        if len(rows) == 0:
-            raise DataError("expected known images with a leaf class for a machine per class, got none")
         rows = rows[even_sample(label_B[rows], self.most, generator)]
         embedding_BD, label_B = known.embedding_BD[rows].double(), label_B[rows]
         machines = [_machine(embedding_BD[label_B == label], self) for label in torch.unique(label_B)]
@@ -107,6 +108,14 @@ class SupportVectors(Score):
         value_BM = (-learnt["gamma"][owner_M] * square_BM).exp() * learnt["weight"]
         inside_BK = value_BM.new_zeros(len(value_BM), len(offset)).index_add(1, owner_M, value_BM)
         return ((offset - inside_BK) / learnt["length"]).amin(1)
+
+
+@scores.register("one_class_svm_per_class")
+def per_class_machines(
+    *, nu: float = 0.1, kernel: Literal["rbf", "linear"] = "rbf", most: int = 5_000
+) -> SupportVectors:
+    """`SupportVectors` with a machine per class, under a name of its own."""
+    return SupportVectors(nu=nu, kernel=kernel, per_class=True, most=most)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

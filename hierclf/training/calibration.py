@@ -67,7 +67,7 @@ def calibrate_model(
         other=images.other is not None,
         trained=trained,
         given=model.backbone is None,
-        crowded=crowds(model.plan.num_leaves, embedding_nD.shape[1]),
+        crowded=crowds(images.classes, embedding_nD.shape[1]),
     )
     if made is not None and made.scores:
         usual = made.scores

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from hierclf.dag import DagPlan
@@ -42,6 +43,11 @@ class GateImages:
         """Of some of the known images."""
         slot_B = self.plan.leaf_slot_N[self.label_n[rows]]
         return Evidence(self.embedding_nD[rows], self.logits_nL[rows], slot_B)
+
+    @property
+    def classes(self) -> int:
+        """How many leaf classes have images to learn from."""
+        return len(torch.unique(self.slots(self.fit)))
 
     def slots(self, rows: Tensor) -> Tensor:
         """Leaf slots of those of some known images that are labelled with a leaf, int64."""

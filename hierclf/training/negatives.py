@@ -103,7 +103,7 @@ def choose_negatives(bench: Bench) -> NegativeChoice:
         level_weights(settings, bench.plan.taxonomy),
         other=bench.other is not None,
         trained=bench.frozen is None or settings.projection is not None,
-        crowded=crowds(bench.plan.num_leaves, settings.projection or bench.backbone.dim),
+        crowded=crowds(len(bench.classes), settings.projection or bench.backbone.dim),
     )
     if asked != "auto":
         return NegativeChoice(recipe=recipe, scores=(*usual, "made"), notes=(_used(recipe, bench),))

@@ -59,7 +59,13 @@ def train_projection(
     known = to_learn_from(prepared, settings, embedding_nD)
     assert isinstance(known.images, Tensor)
     schedule = plan_schedule(
-        settings, levels, count=len(prepared.parts.fit), pretrained=False, projects=True, visited=known.visited
+        settings,
+        levels,
+        count=len(prepared.parts.fit),
+        pretrained=False,
+        projects=True,
+        visited=known.visited,
+        classes=plan.num_leaves,
     )
     with seeded(settings.seed):
         projection = Projection(embedding_nD.shape[1], settings.projection).standardise(known.images)

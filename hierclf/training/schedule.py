@@ -10,6 +10,7 @@ from hierclf.settings import Settings
 from hierclf.taxonomy import LevelWeights
 from hierclf.training.embedding_choices import embedding_choices
 from hierclf.training.loss_choices import check_levels, check_something_learns
+from hierclf.training.order import usual_together
 
 STEPS_FROM_SCRATCH, STEPS_FINE_TUNING = 3000, 800
 FEWEST_EPOCHS, MOST_EPOCHS = 6, 60
@@ -39,6 +40,8 @@ class Schedule:
         gate_weight: what the loss on images of other is multiplied with as well: the gate's weight among the levels.
         balanced_batches: whether images that are drawn for an epoch come in the order in which they are, so that every
             batch holds every class equally often; else they are shuffled.
+        together: so many images of a class are visited one after the other, see `hierclf.training.order`; 1 leaves that
+            to chance.
         layer_decay: factor on the rate of each stage of a pretrained backbone, from its end to its beginning.
         averaging: decay of the moving average of the weights; 0 averages nothing.
         seed: of everything random.
@@ -60,6 +63,7 @@ class Schedule:
     other_weight: float = 1.0
     gate_weight: float = 1.0
     balanced_batches: bool = False
+    together: int = 1
     layer_decay: float = 1.0
     averaging: float = 0.0
     seed: int = 0
@@ -97,8 +101,8 @@ def plan_schedule(
         pretrained: whether the backbone knows something already.
         projects: whether it is a projection that learns, on features that stay as they are.
         visited: how many images an epoch visits, where some are repeated or left out; None visits each once.
-        classes: that they belong to. Where a batch holds less than one image of each, a loss on pairs of them has
-            nothing to learn from, and joins only where it is named.
+        classes: that they belong to; where a loss on the embedding learns from pairs and a batch holds few images of
+            each, those of a class come together.
 
     Raises:
         ConfigError: a loss that knows no levels, and weights of levels; or no loss at all.
@@ -110,7 +114,10 @@ def plan_schedule(
     steps = STEPS_FINE_TUNING if pretrained else STEPS_FROM_SCRATCH
     usual = round(steps * batch_size / (visited or count))
     epochs = settings.epochs or min(max(usual, FEWEST_EPOCHS), MOST_EPOCHS)
-    joins = classes <= batch_size or not settings.classification_weight
+    losses = embedding_choices(settings, from_scratch=from_scratch)
+    together = settings.batch_per_class
+    if together == "auto":
+        together = usual_together(batch_size=batch_size, classes=classes) if losses else 1
     return Schedule(
         epochs=epochs,
         batch_size=batch_size,
@@ -122,11 +129,12 @@ def plan_schedule(
         loss=settings.loss,
         classification_weight=settings.classification_weight,
         label_smoothing=settings.label_smoothing,
-        embedding_losses=embedding_choices(settings, from_scratch=from_scratch and joins),
+        embedding_losses=losses,
         other_loss=settings.other_loss,
         other_weight=settings.other_weight,
         gate_weight=gate_weight(level_weights),
         balanced_batches=settings.class_weights == "balanced_batches",
+        together=together,
         layer_decay=settings.layer_decay,
         averaging=settings.averaging,
         seed=settings.seed,

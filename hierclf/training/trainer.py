@@ -25,6 +25,7 @@ from hierclf.progress import Progress
 from hierclf.training.averaging import Averaging
 from hierclf.training.material import Reader, TrainingImages
 from hierclf.training.objective import Objective, ObjectiveValue
+from hierclf.training.order import visiting_order
 from hierclf.training.schedule import LARGE_PRIME, Schedule
 
 # B images, M images of other and negatives, C channels, H height, W width, D embedding, O outputs, N nodes, K nodes
@@ -99,8 +100,8 @@ class Trainer:
         healthy = {name: values.clone() for name, values in self.networks.named_buffers()}
         generator = np.random.default_rng([self.schedule.seed, epoch])
         places = self.known.places(generator)
-        as_drawn = self.schedule.balanced_batches and self.known.draw is not None
-        order = places if as_drawn else generator.permutation(places)
+        as_drawn = self.schedule.balanced_batches and self.known.draw is not None and self.schedule.together == 1
+        order = places if as_drawn else self._order(places, generator)
         strangers = self._strangers(len(order), generator) if self._sees_other else None
         totals, steps = {"loss": 0.0}, {"loss": 0}
         skipped, in_a_row = 0, 0
@@ -283,6 +284,10 @@ class Trainer:
 
     def _stream(self, order: np.ndarray) -> Iterator[Batch]:
         return self.reader.batches(self.known, order.tolist(), batch_size=self.schedule.batch_size)
+
+    def _order(self, place_m: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+        label_m = self.known.label_n[place_m].numpy()
+        return visiting_order(place_m, label_m, together=self.schedule.together, generator=generator)
 
     def _strangers(self, known_per_epoch: int, generator: np.random.Generator) -> Iterator[Batch]:
         """Batches of other without end, about as many images per step as their share among all images."""

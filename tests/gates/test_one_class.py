@@ -8,7 +8,7 @@ from sklearn.ensemble import IsolationForest
 from sklearn.neighbors import LocalOutlierFactor
 from sklearn.svm import OneClassSVM
 
-from hierclf.errors import ConfigError, DataError
+from hierclf.errors import ConfigError
 from hierclf.gates import Evidence, build_score, load_score
 from tests.gates.synthetic import known_images, unknown_images
 
@@ -103,9 +103,20 @@ def test_classes_with_one_image_or_equal_images_have_a_score(kernel, per_class, 
     assert score(known).isfinite().all()
 
 
-def test_images_of_no_class_teach_no_machine(known, generator):
-    unlabelled = Evidence(known.embedding_BD, known.logits_BC, torch.full((len(known),), -1))
-    with pytest.raises(DataError, match="machine per class"):
-        build_score("one_class_svm", per_class=True).fit(unlabelled, generator)
+def test_images_of_no_class_teach_one_machine(known, new, generator):
+    parts = known.embedding_BD, known.logits_BC
+    one, *others = (
+        build_score("one_class_svm_per_class").fit(Evidence(*parts, label_B), generator)(new)
+        for label_B in (torch.zeros(len(known), dtype=torch.int64), torch.full((len(known),), -1), None)
+    )
+    for other in others:
+        torch.testing.assert_close(other, one)
+
+
+def test_a_machine_per_class_has_a_name_of_its_own(known, new, generator):
+    named = build_score("one_class_svm_per_class", nu=0.2).fit(known, generator)
+    torch.testing.assert_close(
+        named(new), build_score("one_class_svm", per_class=True, nu=0.2).fit(known, generator)(new)
+    )
     with pytest.raises(ConfigError, match="kernel as 'rbf' or 'linear'"):
         build_score("one_class_svm", kernel="cubic")

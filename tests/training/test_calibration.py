@@ -133,4 +133,4 @@ def test_images_of_other_are_never_thrown_away(fitted, settings, scores):
     model = replace(inner.model, backbone=torch.nn.Identity())
     images = inner.embedding_nD, inner.other_mD, fitted.prepared_
     calibrated_, _ = calibrate_model(model, *images, Settings(leave_one_out=False, **settings), trained=True)
-    assert names(calibrated_) == ["knn", "fdbd", *scores]  # four classes crowd so small an embedding
+    assert names(calibrated_) == ["knn", "one_class_svm_per_class", *scores]  # four classes crowd so small an embedding

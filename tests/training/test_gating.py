@@ -220,8 +220,8 @@ def test_usual_scores_of_the_root(other, trained, given, scores):
     assert usual_root_scores(Settings(), "leaf", other=other, trained=trained, given=given) == scores
 
 
-@pytest.mark.parametrize(("trained", "scores"), [(False, ("knn", "gen")), (True, ("knn", "fdbd"))])
-def test_where_classes_crowd_the_embedding_the_root_reads_their_borders(trained, scores):
+@pytest.mark.parametrize(("trained", "scores"), [(False, ("knn", "gen")), (True, ("knn", "one_class_svm_per_class"))])
+def test_where_classes_crowd_the_embedding_the_root_reads_how_far_each_reaches(trained, scores):
     assert usual_root_scores(Settings(), "leaf", other=False, trained=trained, crowded=True) == scores
 
 

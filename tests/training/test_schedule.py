@@ -75,15 +75,21 @@ def test_supcon_joins_where_a_whole_network_learns_from_random_weights(pretraine
 
 
 @pytest.mark.parametrize(
-    ("settings", "names"),
+    ("settings", "classes", "together"),
     [
-        ({}, []),
-        ({"embedding_loss": "supcon"}, ["supcon"]),
-        ({"batch_size": 128}, ["supcon"]),
-        ({"classification_weight": 0}, ["supcon"]),  # or nothing would be learnt at all
+        ({}, 10, 1),  # a batch of 64 holds six of each
+        ({}, 32, 1),
+        ({}, 33, 4),
+        ({"batch_size": 256}, 110, 1),
+        ({"batch_size": 12}, 110, 3),  # four classes in a batch at least
+        ({"batch_size": 2}, 110, 1),
+        ({"embedding_loss": None}, 110, 1),  # no loss on pairs, nothing to bring together
+        ({"embedding_loss": None, "batch_per_class": 2}, 110, 2),
+        ({"batch_per_class": 1}, 110, 1),
+        ({"batch_per_class": 8}, 3, 8),
     ],
     ids=str,
 )
-def test_supcon_does_not_join_by_itself_where_a_batch_holds_no_pairs(settings, names):
-    schedule = plan_schedule(Settings(**settings), "leaf", count=1500, pretrained=False, classes=110)
-    assert [choice.name for choice in schedule.embedding_losses] == names
+def test_images_of_many_classes_come_together_for_a_loss_on_pairs(settings, classes, together):
+    schedule = plan_schedule(Settings(**settings), "leaf", count=3000, pretrained=False, classes=classes)
+    assert schedule.together == together

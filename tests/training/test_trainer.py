@@ -160,6 +160,19 @@ def test_balanced_batches_keep_the_order_of_a_draw_and_no_other(workshop, monkey
     assert orders[0] != list(range(80))
 
 
+@pytest.mark.parametrize("balanced", [False, True])
+def test_images_of_a_class_come_together_also_of_a_balanced_draw(workshop, monkeypatch, balanced):
+    trainer, orders = trainer_of(workshop, together=4, balanced_batches=balanced), []
+    if balanced:
+        trainer.known = dataclasses.replace(trainer.known, draw=lambda generator: np.arange(80))
+    stream = trainer._stream
+    monkeypatch.setattr(trainer, "_stream", lambda order: orders.append(order) or stream(order))
+    trainer.run_epoch(0, silent)
+    label_m = trainer.known.label_n.numpy()[orders[0]]
+    partners = [np.bincount(label_m[start : start + 8])[label_m[start : start + 8]] for start in range(0, 72, 8)]
+    assert np.mean(np.concatenate(partners) >= 3) > 0.9, "nearly each has two more in its batch"
+
+
 def test_rows_on_which_nothing_is_finite_are_named_by_their_places(workshop):
     rows = torch.full((40, 20), torch.nan)
     images = TrainingImages(images=rows, label_n=torch.from_numpy(np.resize(workshop.plan.leaf_L.numpy(), 40)))
