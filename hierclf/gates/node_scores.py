@@ -30,6 +30,7 @@ import torch
 from torch import Tensor
 
 from hierclf.dag import DagPlan, membership_of_leaves, route_log_shares, smallest_below
+from hierclf.eigen import symmetric_eigen
 from hierclf.gates.tables import ClassStatistics, ClassTables
 from hierclf.registry import Registry
 
@@ -197,7 +198,7 @@ def largest_score(evidence: NodeEvidence) -> Tensor:
 def _directions(spread_KD: Tensor) -> Tensor:
     """Rows V with ``(I + SᵀS)⁻¹ = I - VᵀV``, the strongest `MOST_DIRECTIONS` of them."""
     few = len(spread_KD) <= spread_KD.shape[1]
-    values, vectors = torch.linalg.eigh(spread_KD @ spread_KD.T if few else spread_KD.T @ spread_KD)
+    values, vectors = symmetric_eigen(spread_KD @ spread_KD.T if few else spread_KD.T @ spread_KD)
     strongest = values.argsort(descending=True)[:MOST_DIRECTIONS]
     strongest = strongest[values[strongest] > 1e-12 * values.max().clamp(min=1e-300)]
     values, vectors = values[strongest], vectors[:, strongest]

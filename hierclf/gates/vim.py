@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
+from hierclf.eigen import symmetric_eigen
 from hierclf.errors import ConfigError
 from hierclf.gates.energy import energy_score
 from hierclf.gates.evidence import Evidence, at_least_single, products_are_single
@@ -54,7 +55,7 @@ class VirtualLogit(Score):
         principal = self.dimensions if self.dimensions is not None else principal_dimensions(size)
         if not 0 <= principal < size:
             raise ConfigError(f"expected fewer principal dimensions than the embedding's {size}, got {principal}")
-        axes_DD = torch.linalg.eigh(centred_BD.T @ centred_BD / len(known)).eigenvectors  # smallest variance first
+        _, axes_DD = symmetric_eigen(centred_BD.T @ centred_BD / len(known))  # smallest variance first
         residual_DS = axes_DD[:, : size - principal].contiguous()
         length = (centred_BD @ residual_DS).norm(dim=1).mean()
         logit = known.logits_BC.double().amax(1).mean().abs()

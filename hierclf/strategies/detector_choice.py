@@ -15,6 +15,7 @@ import torch
 
 from hierclf.classifier import HierarchicalClassifier
 from hierclf.dag import DagPlan
+from hierclf.eigen import symmetric_eigen
 from hierclf.errors import HierclfError
 from hierclf.metrics import auroc
 from hierclf.strategies.network import lessons
@@ -65,7 +66,7 @@ def detector_aurocs(trained: HierarchicalClassifier, detectors: Sequence[str]) -
     embedding_nD = torch.cat([learnt.embedding_nD, chosen.embedding_nD]).double()
     if embedding_nD.shape[1] > DIRECTIONS:
         centred_nD = embedding_nD - embedding_nD.mean(0)
-        embedding_nD = embedding_nD @ torch.linalg.eigh(centred_nD.T @ centred_nD)[1][:, -DIRECTIONS:]
+        embedding_nD = embedding_nD @ symmetric_eigen(centred_nD.T @ centred_nD)[1][:, -DIRECTIONS:]
     images = KnownImages(
         embedding_nD=embedding_nD,
         label_n=plan.leaf_L[torch.cat([learnt.slot_n, chosen.slot_n])],

@@ -19,6 +19,7 @@ from scipy.optimize import minimize
 from torch import Tensor
 
 from hierclf.dag import DagPlan
+from hierclf.eigen import symmetric_eigen
 
 MOST_DIRECTIONS = 128
 PENALTY, STEPS = 0.03, 30
@@ -58,7 +59,7 @@ def quick_head(embedding_BD: Tensor, slot_B: Tensor, plan: DagPlan) -> QuickHead
     scale = centred_BD.square().mean().sqrt().clamp(min=1e-12)
     directions_DR = torch.eye(values_BD.shape[1], dtype=torch.float64)
     if values_BD.shape[1] > MOST_DIRECTIONS:
-        directions_DR = torch.linalg.eigh(centred_BD.T @ centred_BD)[1][:, -MOST_DIRECTIONS:]
+        directions_DR = symmetric_eigen(centred_BD.T @ centred_BD)[1][:, -MOST_DIRECTIONS:]
     weight_LR, bias_L = _softmax_regression((centred_BD @ directions_DR / scale).float(), slot_B, plan.num_leaves)
     weight_LD = weight_LR @ directions_DR.T / scale
     return QuickHead(weight=weight_LD, bias=bias_L - weight_LD @ mean_D)
