@@ -114,6 +114,18 @@ def test_a_rehearsal_end_to_end(call, tmp_path):
     assert "test0" not in split.read_text(), "no image of the test files"
 
 
+@pytest.mark.slow
+def test_fine_tuning_end_to_end(call, tmp_path):
+    root = STAND_INS["clothing"](tmp_path / "data")
+    rows = ["tuned", "frozen", "layer_decay_60", "trivial_augment", "averaging", "label_smoothing"]
+    words = [*QUICK[:1], *QUICK[2:], *MORE["clothing"], "seeds=[0]", f"only=[{', '.join(rows)}]", f"data.root={root}"]
+    result = call(str(FOLDER / "fine_tuning_clothing.yaml"), *words)
+    assert result.exit_code == 0, result.output
+    metrics = json.loads((tmp_path / "runs" / "fine_tuning_clothing-1" / "metrics.json").read_text())
+    assert {row["strategy"]: row["error"] for row in metrics["runs"]} == dict.fromkeys(rows)
+    assert not list(tmp_path.rglob("test_openings.csv")), "this is for choosing"
+
+
 def test_splits_of_mnist_are_those_that_papers_use(tmp_path):
     config = config_of("mnist", tmp_path)
     known = ["".join(split.known) for split in config.classes.splits]
