@@ -160,7 +160,7 @@ def trained_features(
         count=len(prepared.parts.fit),
         pretrained=backbone.pretrained,
         visited=known.visited,
-        classes=plan.num_leaves,
+        classes=known.classes,
     )
     choice = choose_negatives(_bench(prepared, backbone, settings, plan, weight_NK, schedule, progress))
     with seeded(settings.seed):

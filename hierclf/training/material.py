@@ -47,6 +47,11 @@ class TrainingImages:
         """How many images an epoch visits, the repeated ones each time."""
         return len(self.places(np.random.default_rng(0)))
 
+    @property
+    def classes(self) -> int:
+        """How many different labels there are."""
+        return len(torch.unique(self.label_n))
+
     def names(self, places: Sequence[int]) -> list[str]:
         """What some of the images are called, for messages."""
         if isinstance(self.images, Tensor):

@@ -65,7 +65,7 @@ def train_projection(
         pretrained=False,
         projects=True,
         visited=known.visited,
-        classes=plan.num_leaves,
+        classes=known.classes,
     )
     with seeded(settings.seed):
         projection = Projection(embedding_nD.shape[1], settings.projection).standardise(known.images)

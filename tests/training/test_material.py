@@ -46,6 +46,7 @@ def test_an_epoch_visits_what_is_drawn():
     rows, label_n = torch.zeros(6, 4), torch.arange(6)
     assert TrainingImages(images=rows, label_n=label_n).visited == 6
     assert TrainingImages(images=rows, label_n=label_n, draw=lambda generator: np.array([0, 0, 5])).visited == 3
+    assert TrainingImages(images=rows, label_n=torch.tensor([7, 2, 2, 7, 2, 2])).classes == 2
 
 
 def test_no_row_is_no_batch():
