@@ -102,9 +102,10 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
             first entry belongs to the gate. None takes the taxonomy's, else ``"leaf"``.
         node_weights: factors in the loss by node name.
         class_weights: None, ``"balanced"``, ``"effective"``, ``"oversample"``, ``"undersample"``,
-            ``"balanced_batches"`` (every class equally often in every batch; a head that is fitted on embeddings has no
-            batches, and weighs like ``"balanced"``), or factors by class; a factor for a meta-class counts for all
-            classes below it.
+            ``"balanced_batches"`` (every class equally often in every batch, or in every epoch where
+            ``batch_per_class`` brings images of a class together; a head that is fitted on embeddings has no batches,
+            and weighs like ``"balanced"``), or factors by class; a factor for a meta-class counts for all classes below
+            it.
         favour: a class or meta-class whose images must not be missed: its odds are multiplied by the factor that gives
             the highest recall at ``favour_precision`` on held-out images to learn from, after the temperature; see
             `hierclf.training.favour`. None favours nobody.
@@ -169,7 +170,8 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         epochs: of training a backbone; None chooses by the number of images that an epoch visits.
         batch_size: images per step, at most.
         batch_per_class: so many images of a class come together in a batch, for losses on pairs of images; 1 shuffles
-            freely, ``"auto"`` takes 4 where ``embedding_loss`` is at work and a batch would hold fewer than 2 of each.
+            freely, ``"auto"`` takes 4 (fewer in batches of less than 16) where ``embedding_loss`` is at work and a
+            batch would hold fewer than 2 of each.
         head_rate: peak learning rate of the head and of backbones with random weights.
         backbone_rate: peak learning rate of pretrained backbones.
         layer_decay: factor on the learning rate of each stage of a pretrained backbone, from its end to its beginning.

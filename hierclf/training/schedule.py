@@ -39,7 +39,7 @@ class Schedule:
         other_weight: its weight.
         gate_weight: what the loss on images of other is multiplied with as well: the gate's weight among the levels.
         balanced_batches: whether images that are drawn for an epoch come in the order in which they are, so that every
-            batch holds every class equally often; else they are shuffled.
+            batch holds every class equally often; else they are shuffled. Where ``together`` is more than 1, they are.
         together: so many images of a class are visited one after the other, see `hierclf.training.order`; 1 leaves that
             to chance.
         layer_decay: factor on the rate of each stage of a pretrained backbone, from its end to its beginning.
