@@ -16,7 +16,7 @@ HOME = Path(hierclf.__file__).parent
 # From the ground up; what stands on one line may not import each other.
 LAYERS = (
     "errors",
-    "registry progress files",
+    "registry progress files eigen",
     "taxonomy",
     "dag",
     "promises",
