@@ -27,11 +27,8 @@ from tests.training.benches import bench_of
         (False, {"other_loss": "none"}, ("knn", "vim", "outlier")),
         (False, {"level_weights": [0, 1]}, ("knn", "vim", "outlier")),
         (True, {}, ("knn", "gen", "outlier")),
-        (
-            True,
-            {"projection": 4},
-            ("knn", "one_class_svm_per_class"),
-        ),  # which learns from other, and is read as without negatives
+        # A projection learns from other, and is read as without negatives.
+        (True, {"projection": 4}, ("knn", "one_class_svm_per_class")),
     ],
     ids=str,
 )
